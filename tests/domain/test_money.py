@@ -62,4 +62,5 @@ def test_minor_units_survive_the_way_to_text_and_back(minor: int, decimals: int)
 def test_more_decimals_than_the_currency_has_are_no_amount() -> None:
     assert to_minor(Decimal("0.005"), 2) is None
     assert to_minor(Decimal("0.50"), 0) is None
+    assert to_minor(Decimal("0.1" + "0" * 40 + "1"), 2) is None
     assert to_minor(Decimal("5.00"), 0) == 5

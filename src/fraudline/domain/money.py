@@ -49,9 +49,9 @@ def format_minor(minor: int, decimals: int) -> str:
 
 def to_minor(value: Decimal | int, decimals: int) -> int | None:
     """An exact number in currency units as minor units; None where it has more decimals than the currency."""
-    scaled = Decimal(value).scaleb(decimals)
-    whole = int(scaled)
-    return whole if whole == scaled else None
+    exact = Decimal(value)
+    whole = int(exact.scaleb(decimals))  # scaleb rounds what is longer than the context: hence the way back
+    return whole if Decimal(whole).scaleb(-decimals) == exact else None
 
 
 def from_minor(minor: int, decimals: int) -> int | float:

@@ -157,6 +157,17 @@ def utc_of_local(local: int, zone: str) -> int | None:
     return local if clock.fixed == 0 else clock.utc(local)
 
 
+def utc_of_locals(locals_: Sequence[int], zones: str | Sequence[str | None], default: str) -> list[int | None]:
+    """`utc_of_local` for many wall clocks. `zones` as in `local_ms`."""
+    if isinstance(zones, str) or len(set(zones)) == 1:
+        clock = _clock((zones if isinstance(zones, str) else zones[0]) or default)
+        if clock.fixed == 0:
+            return list(locals_)
+        utc = clock.utc
+        return [utc(local) for local in locals_]
+    return [utc_of_local(local, name or default) for local, name in zip(locals_, zones, strict=True)]
+
+
 def naive_ms(naive: datetime) -> int:
     """A wall clock as if it were UTC milliseconds."""
     since = naive - _EPOCH
