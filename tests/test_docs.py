@@ -1,0 +1,236 @@
+"""The documentation and the code say the same: commands, options, rules, links, settings and generated parts."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import sys
+import urllib.parse
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FENCE = re.compile(r"^ *```(?P<language>\w*)[^\n]*\n(?P<body>.*?)^ *```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"(?<!\!)\[[^\]]*\]\((?P<target>[^)\s]+)[^)]*\)")
+
+
+@cache
+def docs() -> ModuleType:
+    """The script that writes the generated parts."""
+    spec = importlib.util.spec_from_file_location("fraudline_docs_script", ROOT / "scripts" / "docs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def pages() -> list[Path]:
+    """Every page a reader may open."""
+    found: list[Path] = docs().pages()
+    return found
+
+
+@cache
+def commands() -> dict[tuple[str, ...], Any]:
+    """Every command of the real command line by its path."""
+    return dict(docs().walk(docs().application()))
+
+
+@cache
+def targets() -> set[str]:
+    """What `make` can be asked for."""
+    return set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+
+def rules_of(ruleset: str) -> list[str] | None:
+    """The rules of a shipped ruleset; None for what is not shipped."""
+    document = dict(docs().shipped()).get(ruleset)
+    return [rule["id"] for rule in document["rules"]] if document else None
+
+
+def problem_with(line: str) -> str | None:
+    """Why this command line could not be typed; None where it could. Nothing is run."""
+    words = shlex.split(line, comments=True)
+    stop = next((i for i, word in enumerate(words) if word in {"|", ">", ">>", "&&", ";", "2>", "<"}), len(words))
+    words = words[:stop]
+    path, given = (words[0],), words[1:]
+    positional: list[str] = []
+    while given:
+        word = given.pop(0)
+        command = commands()[path]
+        if word.startswith("-") and word != "-":
+            option = word.partition("=")[0]
+            known = {name: p for p in docs().options(command) for name in (*p.opts, *p.secondary_opts)}
+            if option not in {*known, "--help", "--version"}:
+                return f"{line}: `{' '.join(path)}` has no option {option}"
+            if option in known and not known[option].is_flag and "=" not in word:
+                if not given:
+                    return f"{line}: {option} wants a value"
+                given.pop(0)
+        elif hasattr(command, "commands"):
+            if word not in command.commands:
+                return f"{line}: `{' '.join(path)}` has no command {word}"
+            path = (*path, word)
+        else:
+            positional.append(word)
+    return problem_with_arguments(line, path, positional)
+
+
+def problem_with_arguments(line: str, path: tuple[str, ...], positional: list[str]) -> str | None:
+    """Too many or too few arguments, a shipped ruleset that is not, a rule that it has not."""
+    arguments = docs().arguments(commands()[path])
+    most = None if any(a.nargs == -1 for a in arguments) else len(arguments)
+    least = sum(1 for a in arguments if a.required)
+    if "--help" not in line and (len(positional) < least or (most is not None and len(positional) > most)):
+        return f"{line}: {path[-1]} takes {least} to {most or 'many'} arguments, not {len(positional)}"
+    if path[-2:] == ("rules", "explain") and len(positional) == 2:
+        rules = rules_of(positional[0])
+        if rules is not None and positional[1] not in rules:
+            return f"{line}: {positional[0]} has no rule {positional[1]}"
+    return None
+
+
+def command_lines() -> Iterator[tuple[Path, str]]:
+    """Lines of fenced blocks that begin with `fraudline` or `make`, a prompt and a .venv/bin aside."""
+    for page in pages():
+        for fence in FENCE.finditer(page.read_text("utf-8")):
+            if fence["language"] in {"bash", "console", "sh", "shell"}:
+                for line in fence["body"].replace("\\\n", " ").splitlines():
+                    typed = re.sub(r"^\s*(\$ )?(\.venv/bin/)?", "", line)
+                    if re.match(r"(fraudline|make)\b", typed):
+                        yield page, typed
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that headings of a page make."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_generated_parts_are_fresh() -> None:
+    assert docs().stale() == [], "run `make docs`"
+
+
+def test_every_generated_part_stands_on_some_page() -> None:
+    marked = {name for page in pages() for name in re.findall(r"<!-- generated: ([\w-]+) -->", page.read_text("utf-8"))}
+    assert marked == set(docs().PARTS)
+
+
+def test_a_stale_part_is_noticed() -> None:
+    page = "before\n<!-- generated: causes -->\nold\n<!-- end of generated part -->\nafter\n"
+    made = docs().generated(page)
+    assert "old" not in made
+    assert "histories_unavailable" in made
+    assert made.startswith("before\n")
+    assert made.endswith("after\n")
+    assert docs().generated(made) == made
+
+
+def test_every_command_and_option_has_its_help_and_its_place() -> None:
+    page = (ROOT / "docs" / "reference" / "cli.md").read_text("utf-8")
+    for path, command in commands().items():
+        assert f"`{' '.join(path)}`" in page
+        assert command.help, f"{' '.join(path)} has no help"
+        for option in docs().options(command):
+            assert f"`{option.opts[0]}`" in page
+            assert option.help, f"{' '.join(path)} {option.opts[0]} has no help"
+
+
+def test_command_lines_in_the_documentation_can_be_typed() -> None:
+    wrong = []
+    for page, line in command_lines():
+        if line.startswith("make"):
+            asked = [word for word in line.split("#")[0].split()[1:] if "=" not in word]
+            problem = next((f"{line}: no such target" for word in asked if word not in targets()), None)
+        else:
+            problem = problem_with(line)
+        if problem:
+            wrong.append(f"{page.relative_to(ROOT)}: {problem}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("fraudline scroe x.csv", "no command"),
+        ("fraudline score x.csv --rulset expenses", "no option"),
+        ("fraudline score x.csv --ruleset", "wants a value"),
+        ("fraudline decisions show", "takes 1 to 1"),
+        ("fraudline rules explain expenses no_such_rule", "no rule"),
+    ],
+)
+def test_a_wrong_command_line_is_noticed(line: str, says: str) -> None:
+    assert says in (problem_with(line) or "nothing")
+
+
+def test_every_relative_link_leads_somewhere() -> None:
+    dead = []
+    for page in pages():
+        for link in LINK.finditer(FENCE.sub("", page.read_text("utf-8"))):
+            target, _, anchor = urllib.parse.unquote(link["target"]).partition("#")
+            if "://" in target or target.startswith("mailto:"):
+                continue
+            there = (page.parent / target).resolve() if target else page
+            if not there.exists() or (anchor and there.suffix == ".md" and anchor not in anchors(there)):
+                dead.append(f"{page.relative_to(ROOT)}: {link['target']}")
+    assert dead == []
+
+
+def test_every_page_can_be_reached_from_the_index() -> None:
+    index = ROOT / "docs" / "index.md"
+    seen, open_pages = {index}, [index]
+    while open_pages:
+        page = open_pages.pop()
+        for link in LINK.finditer(page.read_text("utf-8")):
+            there = (page.parent / link["target"].partition("#")[0]).resolve()
+            if there.suffix == ".md" and there.exists() and there not in seen:
+                seen.add(there)
+                open_pages.append(there)
+    assert [page.relative_to(ROOT) for page in pages() if page.is_relative_to(ROOT / "docs") and page not in seen] == []
+
+
+def test_every_shipped_rule_is_listed() -> None:
+    page = (ROOT / "docs" / "reference" / "rulesets.md").read_text("utf-8")
+    shipped = dict(docs().shipped())
+    assert {"expenses", "payments", "cards"} <= set(shipped)
+    assert sum(len(document["rules"]) for document in shipped.values()) >= 30
+    for document in shipped.values():
+        for rule in document["rules"]:
+            assert f"`{rule['id']}`" in page
+
+
+def test_every_function_and_field_of_the_language_is_explained() -> None:
+    from fraudline.domain.transaction import FIELDS
+    from fraudline.engine.tree import FUNCTIONS, WINDOWS
+
+    page = docs().MARKED.sub("", (ROOT / "docs" / "reference" / "language.md").read_text("utf-8"))
+    explained = set(re.findall(r"`(\w+)", page))
+    assert {*FUNCTIONS, *WINDOWS} - explained == set()
+    assert {"id", "occurred_at", "amount"} <= set(FIELDS) & explained
+
+
+def test_every_setting_is_documented() -> None:
+    settings = importlib.import_module("fraudline.settings")
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8")
+    names = settings.Settings.__struct_fields__ if hasattr(settings.Settings, "__struct_fields__") else ()
+    assert names
+    assert [name for name in names if f"`{name}`" not in page] == []
+
+
+def test_every_decision_record_is_complete() -> None:
+    records = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    assert [int(record.name[:4]) for record in records] == list(range(1, len(records) + 1))
+    for record in records:
+        text = record.read_text("utf-8")
+        assert text.startswith(f"# {record.name[:4]} "), record.name
+        for part in ("## Decided", "## Measured or rejected", "## What would change our mind"):
+            assert part in text, f"{record.name} lacks {part}"
+        assert len(text.splitlines()) <= 60, f"{record.name} is longer than a page"
