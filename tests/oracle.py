@@ -19,10 +19,11 @@ that arrived before. Where the specification leaves room, this is what was decid
  6. Missing values are ignored by everything but count: previous(x) is the newest row that has x, is_new(x) on a window
     without any x is missing (true with first=True), missing where the current x is missing. distance_km and speed_kmh
     look at the newest row only. min_samples= counts values; it is 5 for stddev and zscore, else 0; both need 2.
- 7. Numbers. Money with money in minor units; money (or a number with `decimals`) with a literal exactly; everything
-    else as floats, where money is minor / 10**d, one division. Of two amounts in a product or quotient each becomes a
-    float first. money + money beyond 2**53, and a sum whose magnitude passes 2**53 (also inside avg, stddev, zscore) is
-    missing. A result that is NaN is missing; infinity stays. Division by zero is missing.
+ 7. Numbers. Money with money in minor units; money (or a number with `decimals`) with a literal exactly; a literal beside
+    money in + and - is money; everything else as floats, where money is minor / 10**d, one division. Of two amounts in
+    a quotient each becomes a float first. money + money beyond 2**53, and a sum whose magnitude passes 2**53 (also
+    inside avg, stddev, zscore) is missing. A result that is NaN is missing; infinity stays. Division by zero is
+    missing.
  8. avg = S / (n * 10**d); stddev = sqrt(float(N) / float(n * (n - 1))) / 10**d, N = n * sum(x*x) - S*S;
     zscore = (x / 10**d - avg) / stddev over the rows before, missing where stddev is 0.
  9. distance: haversine, radius 6371008.8 m, rounded half even to metres, km = metres / 1000. speed = km /
@@ -33,13 +34,15 @@ that arrived before. Where the specification leaves room, this is what was decid
 11. Suppression. Fired rules are taken in file order; one that is suppressed by then suppresses nothing. A suppressed
     rule stands in `suppressed` only, not in `fired`, adds no points and forces nothing.
 12. score = the formula (probability is 0 in it), rounded half even, capped to 0..100; a missing formula counts as the
-    points. The outcome is the strongest of threshold and forced ones; a fired, unsuppressed `approve` rule with owner
-    and expires > received_at replaces it by approve; then `on_degraded` may raise it. Expiry changes nothing else.
+    points and degrades the decision by `rule_error`. The outcome is the strongest of threshold and forced ones; a
+    fired, unsuppressed `approve` rule replaces it by approve; then `on_degraded` may raise it. A rule with expires <=
+    received_at is out of force: neither fired nor unknown.
 13. late_ms is the largest H - t over the roles that windows without `of=` read, except roles all of whose fields are
     shared; missing keys are passed over. covered_ms is t - the earliest occurred_at that arrived, this one included,
     where that is shorter than the longest `last=`.
-14. Words of has_word are maximal runs of letters and digits, casefolded; words of an entry must follow each other; `*`
-    at an end of an entry's word stands for any letters. The other text functions fold both sides.
+14. Words of has_word are maximal runs of letters and digits, casefolded, of the text and of each entry; an entry's
+    words must follow each other; `*` at an end of the entry stands for any letters. contains_any and starts_with set
+    case aside, starts_with the text's outer spaces too; matches looks at the text as received.
 
 A transaction is a dict of typed values: money in minor units, a number with declared `decimals` as scaled int, other
 numbers as float, times in UTC milliseconds, None where missing.
@@ -63,7 +66,7 @@ from zoneinfo import ZoneInfo
 Transaction = dict[str, Any]
 
 DAY = 86_400_000
-UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": DAY}
+UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": DAY, "w": 7 * DAY}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LARGEST = 2**53
 RADIUS = 6371008.8
@@ -103,9 +106,9 @@ class Scaled:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A duration in milliseconds."""
+    """A duration in milliseconds; a fraction of one only after a multiplication or division."""
 
-    ms: int
+    ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +233,13 @@ class Rules:
     def _kind_of_arithmetic(self, node: ast.BinOp) -> str:
         left, right = self.kind(node.left), self.kind(node.right)
         if isinstance(node.op, ast.Add | ast.Sub):
-            if left == right and left in ("money", "duration"):
+            if {left, right} in ({"money"}, {"money", "literal"}):
+                return "money"
+            if left == right == "duration":
                 return left
-            if left == "time":
-                return "duration" if right == "time" else "time"
-        if isinstance(node.op, ast.Mult) and "duration" in (left, right):
-            return "duration"
-        return "number"
+            if left == right == "time":
+                return "duration"
+        return "duration" if (left, right).count("duration") == 1 else "number"
 
     def _kind_of_call(self, node: ast.Call) -> str:
         name = called(node)
@@ -393,6 +396,10 @@ def arithmetic(op: ast.operator, left: Any, right: Any, decimals: int) -> Any:
     """`left op right` of two present values."""
     if isinstance(op, ast.Add | ast.Sub):
         sign = 1 if isinstance(op, ast.Add) else -1
+        if isinstance(left, Money) and isinstance(right, Decimal):
+            right = Money(int(right * 10**decimals))
+        if isinstance(right, Money) and isinstance(left, Decimal):
+            left = Money(int(left * 10**decimals))
         if isinstance(left, Money) and isinstance(right, Money):
             return money(left.minor + sign * right.minor)
         if isinstance(left, Moment) and isinstance(right, Moment):
@@ -404,7 +411,9 @@ def arithmetic(op: ast.operator, left: Any, right: Any, decimals: int) -> Any:
     if isinstance(left, Span) or isinstance(right, Span):
         span, other = (left, right) if isinstance(left, Span) else (right, left)
         factor = as_float(other, decimals)
-        return Span(round(span.ms * factor)) if isinstance(op, ast.Mult) else number(span.ms / factor)
+        if isinstance(op, ast.Mult):
+            return Span(span.ms * factor)
+        return Span(span.ms / factor) if factor else None
     a, b = as_float(left, decimals), as_float(right, decimals)
     if isinstance(op, ast.Add):
         return number(a + b)
@@ -438,16 +447,18 @@ def word_matches(word: str, wanted: str) -> bool:
         return bare in word
     if wanted.endswith("*"):
         return word.startswith(bare)
-    if wanted.startswith("*"):
-        return word.endswith(bare)
-    return word == bare
+    return word.endswith(bare) if wanted.startswith("*") else word == bare
 
 
 def has_word(text: str, entries: Iterable[str]) -> bool:
     """Whether any entry's words stand in the text, one after the other."""
     found = words(text)
     for entry in entries:
-        wanted = entry.casefold().split()
+        wanted = words(entry)
+        if entry.strip().startswith("*"):
+            wanted[0] = "*" + wanted[0]
+        if entry.strip().endswith("*"):
+            wanted[-1] += "*"
         for start in range(len(found) - len(wanted) + 1):
             if all(word_matches(found[start + k], wanted[k]) for k in range(len(wanted))):
                 return True
@@ -537,6 +548,9 @@ class Oracle:
         look = Look(self, transaction, transaction, {"probability": None})
         features = {name: plain(look.value(node), rules) for name, node in rules.features.items()}
         states = {rule["id"]: look.value(parsed(rule["when"])) for rule in rules.rules}
+        for rule in rules.rules:
+            if rule.get("expires") and instant(rule["expires"]) <= self.received_at:
+                states[rule["id"]] = False
         hit = [rule for rule in rules.rules if states[rule["id"]] is True]
         suppressed: set[str] = set()
         for rule in hit:
@@ -553,7 +567,8 @@ class Oracle:
         # the alert is looked at once for its windows, and then for its answer.
         look.special = {"probability": None, "score": Decimal(score), "level": Text(level), "outcome": None}
         look.value(rules.alert)
-        outcome = self._outcome(score, counted, look.expired)
+        degraded = ["rule_error"] * (formula is None) + ["window_expired"] * look.expired
+        outcome = self._outcome(score, counted, bool(degraded))
         look.special["outcome"] = Text(outcome)
         return Decision(
             outcome=outcome,
@@ -563,7 +578,7 @@ class Oracle:
             unknown=[rule["id"] for rule in rules.rules if states[rule["id"]] is None],
             suppressed=[rule["id"] for rule in hit if rule["id"] in suppressed],
             alert=look.value(rules.alert) is True,
-            degraded=["window_expired"] if look.expired else [],
+            degraded=degraded,
             late_ms=self._late(transaction),
             covered_ms=self._covered(transaction),
             features=features,
@@ -573,14 +588,7 @@ class Oracle:
         review, decline = self.rules.outcomes
         outcomes = {"decline" if score >= decline else "review" if score >= review else "approve"}
         outcomes |= {rule["outcome"] for rule in counted if rule.get("outcome")}
-        override = any(
-            rule.get("outcome") == "approve"
-            and rule.get("owner")
-            and rule.get("expires")
-            and instant(rule["expires"]) > self.received_at
-            for rule in counted
-        )
-        if override:
+        if any(rule.get("outcome") == "approve" for rule in counted):
             outcomes = {"approve"}
         if degraded and self.rules.on_degraded != "continue":
             outcomes.add(self.rules.on_degraded)
@@ -771,9 +779,9 @@ class Look:
         if name == "has_word":
             return has_word(text, wanted)
         if name == "contains_any":
-            return any(fold(entry) in fold(text) for entry in wanted)
+            return any(entry.casefold() in text.casefold() for entry in wanted)
         if name == "starts_with":
-            return any(fold(text).startswith(fold(entry)) for entry in wanted)
+            return any(fold(text).startswith(entry.casefold()) for entry in wanted)
         return any(re.search(entry, text, re.IGNORECASE) for entry in wanted)
 
     def _clock(self, name: str) -> Any:
@@ -802,14 +810,15 @@ class Look:
         if name == "length":
             return float(len(first.value))
         if name == "email_domain":
-            return Text(first.value.rsplit("@", 1)[1].strip().lower()) if "@" in first.value else None
+            before, _, after = fold(first.value).rpartition("@")
+            return Text(after) if before and after else None
         if name == "abs":
             if isinstance(first, Money):
                 return Money(abs(first.minor))
             return Span(abs(first.ms)) if isinstance(first, Span) else abs(as_float(first, decimals))
         if name == "is_round":
             if isinstance(first, float):
-                return math.fmod(first, float(values[1])) == 0
+                return first % float(values[1]) == 0
             return exactly(first, decimals) % Fraction(values[1]) == 0
         if name == "distance_km":
             return distance_m(*(as_float(value, decimals) for value in values)) / 1000
