@@ -1,0 +1,1 @@
+"""Doors for people and machines: thin, and strangers to each other."""
