@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from fraudline.engine.tree import (
@@ -38,6 +39,8 @@ _TIGHTNESS: dict[type[Node], int] = {
     Member: _COMPARE,
     Negative: _UNARY,
 }
+_SPAN = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
+_UNITS_MS = {"s": 1000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -121,11 +124,8 @@ def _printable(letter: str) -> str:
 
 def duration(milliseconds: int) -> str:
     """A duration as an expression writes it: days(90)."""
-    for unit, size in (("days", DAY_MS), ("hours", HOUR_MS)):
-        if milliseconds % size == 0:
-            break
-    else:
-        unit, size = "minutes", MINUTE_MS
+    units = (("days", DAY_MS), ("hours", HOUR_MS), ("minutes", MINUTE_MS))
+    unit, size = next((pair for pair in units if milliseconds % pair[1] == 0), units[-1])
     amount = number(Decimal(abs(milliseconds)) / size)
     return f"{'-' if milliseconds < 0 else ''}{unit}({amount})"
 
@@ -138,6 +138,16 @@ def span(milliseconds: int) -> str:
         if milliseconds % size == 0:
             return f"{milliseconds // size}{letter}"
     return f"{milliseconds // 1000}s"
+
+
+def span_ms(text: str) -> int | None:
+    """What such a length is in milliseconds, or None where the text is none.
+
+    >>> span_ms("90s"), span_ms("an hour")
+    (90000, None)
+    """
+    found = _SPAN.fullmatch(text)
+    return int(found[1]) * _UNITS_MS[found[2]] if found else None
 
 
 def _values(values: tuple[Decimal | str, ...]) -> str:

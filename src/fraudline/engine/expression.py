@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
 
 import re2
 
@@ -23,8 +22,8 @@ from fraudline.domain.errors import Problem, RulesetError
 from fraudline.domain.money import DECIMALS
 from fraudline.domain.ruleset import Ruleset
 from fraudline.domain.transaction import FIELDS, Kind
-from fraudline.engine import syntax
-from fraudline.engine.canonical import DAY_MS, HOUR_MS, MIN_SAMPLES, MINUTE_MS, unparse
+from fraudline.engine import syntax, words
+from fraudline.engine.canonical import DAY_MS, HOUR_MS, MIN_SAMPLES, MINUTE_MS, span_ms, unparse
 from fraudline.engine.tree import (
     FUNCTIONS,
     NEVER_CURRENT,
@@ -49,7 +48,7 @@ from fraudline.engine.tree import (
     Window,
 )
 
-__all__ = ["NAME", "NOT_YET", "Scope", "Trees", "analyse", "parse", "regex", "scope_of", "trees", "unparse"]
+__all__ = ["NAME", "NOT_YET", "Scope", "Trees", "analyse", "parse", "scope_of", "trees", "unparse"]
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")  # what fields, lists, tables, features and rules may be called
 NOT_YET = frozenset({"median", "similarity", "first_digit"})
@@ -63,11 +62,8 @@ SPECIALS: dict[str, tuple[Type, tuple[str, ...]]] = {  # name -> type, contexts 
 KNOWN_VALUES = {"level": LEVELS, "outcome": OUTCOMES}
 LARGEST = Decimal(10) ** 12  # numbers in a rule stay below; int64 minor units then never overflow
 LONGEST_MS = 3660 * DAY_MS
-REGEX_MEMORY = 1 << 20
 
 _NUMERIC = frozenset({Type.NUMBER, Type.MONEY})
-_SPAN = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
-_UNITS_MS = {"s": 1000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 _DURATIONS = {"days": DAY_MS, "hours": HOUR_MS, "minutes": MINUTE_MS}
 _NUMBER = re.compile(r"[0-9]+(?:_[0-9]+)*(?:\.(?:[0-9]+(?:_[0-9]+)*)?)?|\.[0-9]+(?:_[0-9]+)*")
 _COMPARISONS: dict[type[ast.cmpop], str] = {
@@ -174,27 +170,6 @@ def parse(text: str, scope: Scope, wants: Type | None = None) -> tuple[Node | No
     if node is not None and wants is not None and node.type is not wants:
         builder.fault(node.span, *_unwanted(node, wants))
     return (None if builder.problems else node), builder.problems
-
-
-def regex(pattern: str) -> Any:
-    """A compiled RE2 pattern, bounded in memory, blind to case.
-
-    Raises ValueError where the pattern is none, or too large.
-    """
-    options = re2.Options()
-    options.max_mem = REGEX_MEMORY
-    options.log_errors = False
-    options.case_sensitive = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as error:
-        raise ValueError(_told(error)) from error
-
-
-def _told(error: Exception) -> str:
-    """RE2's complaint, which it gives as bytes."""
-    reason = error.args[0] if error.args else "not a pattern"
-    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
 
 
 def alike(name: str, names: Iterable[str]) -> str:
@@ -371,6 +346,9 @@ class _Builder:
             hint = f'for example {known} in ("{KNOWN_VALUES[known][1]}", "{KNOWN_VALUES[known][2]}")' if known else ""
             self.fault(span, "texts are compared by == and != only", hint)
             return False
+        if isinstance(left, Literal) and isinstance(right, Literal):
+            self.fault(span, "two constants are compared", "compare a field with a constant")
+            return False
         for side in (left, right):
             if isinstance(side, Literal) and isinstance(side.value, str):
                 if known and not self._known(known, side.value, side.span):
@@ -394,6 +372,9 @@ class _Builder:
         if built is None or listed is None:
             return None
         source, found = listed
+        if isinstance(built, Literal):
+            self.fault(item, "a constant is looked for", "write the field first: country in (...)")
+            return None
         if built.type not in _NUMERIC | {Type.TEXT}:
             self.fault(item, f"'in' looks for text, numbers and money, and this is {_a(built.type)}")
             return None
@@ -625,7 +606,10 @@ class _Builder:
 
     def _typed(self, name: str, node: Node, allowed: Iterable[Type]) -> bool:
         if node.type in allowed:
-            return True
+            if not isinstance(node, Literal) or node.type is not Type.TEXT or name == "coalesce":
+                return True
+            self.fault(node.span, f"{name}() of a constant", "write the name of a field, without quotes")
+            return False
         wanted = " or ".join(_a(type_) for type_ in Type if type_ in allowed)
         self.fault(node.span, f"{name}() takes {wanted}, and this is {_a(node.type)}")
         return False
@@ -690,12 +674,12 @@ class _Builder:
         if listed is None or text is None or not typed:
             return None
         source, values = listed
-        words = tuple(value for value in values if isinstance(value, str))
-        if len(words) < len(values) or not all(words):
+        texts = tuple(value for value in values if isinstance(value, str))
+        if len(texts) < len(values) or not all(texts):
             self.fault(sought, f"{name}() looks for texts that are not empty")
             return None
         span = self.source.span(node)
-        return Call(type=Type.BOOLEAN, span=span, function=name, arguments=(text,), values=words, source=source)
+        return Call(type=Type.BOOLEAN, span=span, function=name, arguments=(text,), values=texts, source=source)
 
     def _sought(self, node: ast.expr) -> tuple[str | None, tuple[Decimal | str, ...]] | None:
         """A list as after 'in', or a single text."""
@@ -711,10 +695,9 @@ class _Builder:
         if not isinstance(pattern, str):
             self.fault(arguments[1].span, "matches() takes its pattern as a text constant")
             return None
-        try:
-            regex(pattern)
-        except ValueError as error:
-            self.fault(arguments[1].span, f"not a pattern that RE2 accepts: {_cut(str(error))}")
+        refused = _refused_pattern(pattern)
+        if refused:
+            self.fault(arguments[1].span, f"not a pattern that RE2 accepts: {_cut(refused)}")
             return None
         return Call(type=Type.BOOLEAN, span=self.source.span(node), function=name, arguments=tuple(arguments))
 
@@ -873,11 +856,10 @@ class _Builder:
         return self._last(last) if last else None, self._this(this) if this else None
 
     def _last(self, node: ast.expr) -> int | None:
-        found = _SPAN.fullmatch(node.value) if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-        if found is None:
+        length = span_ms(node.value) if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+        if length is None:
             self.fault(node, "last= takes a length of time", 'for example "90s", "5m", "24h", "30d", "2w"')
             return None
-        length = int(found[1]) * _UNITS_MS[found[2]]
         if length > LONGEST_MS:
             self.fault(node, "a window looks back ten years at most")
             return None
@@ -916,6 +898,16 @@ class _Builder:
             return value
         self.fault(node, "min_samples= takes a whole number from 2 to 10000")
         return None
+
+
+def _refused_pattern(pattern: str) -> str:
+    """RE2's complaint about a pattern (too large is one), or nothing."""
+    try:
+        words.expression(pattern)
+    except re2.error as error:
+        reason: object = error.args[0] if error.args else "no pattern"
+        return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else f"{reason!s}"
+    return ""
 
 
 def _decimal(text: str | Decimal) -> Decimal | None:
