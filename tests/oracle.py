@@ -19,11 +19,11 @@ that arrived before. Where the specification leaves room, this is what was decid
  6. Missing values are ignored by everything but count: previous(x) is the newest row that has x, is_new(x) on a window
     without any x is missing (true with first=True), missing where the current x is missing. distance_km and speed_kmh
     look at the newest row only. min_samples= counts values; it is 5 for stddev and zscore, else 0; both need 2.
- 7. Numbers. Money with money in minor units; money (or a number with `decimals`) with a literal exactly; a literal beside
-    money in + and - is money; everything else as floats, where money is minor / 10**d, one division. Of two amounts in
-    a quotient each becomes a float first. money + money beyond 2**53, and a sum whose magnitude passes 2**53 (also
-    inside avg, stddev, zscore) is missing. A result that is NaN is missing; infinity stays. Division by zero is
-    missing.
+ 7. Numbers. Money with money in minor units; money (or a number with `decimals`) with a literal exactly; a literal
+    beside money in + and - is money; everything else as floats, where money is minor / 10**d, one division. Of two
+    amounts in a quotient each becomes a float first. A sum whose magnitude passes 2**53 (also inside avg, stddev,
+    zscore) is missing and degrades the decision by `rule_error`; money + money beyond 2**53 is missing. A result that
+    is NaN is missing; infinity stays. Division by zero is missing.
  8. avg = S / (n * 10**d); stddev = sqrt(float(N) / float(n * (n - 1))) / 10**d, N = n * sum(x*x) - S*S;
     zscore = (x / 10**d - avg) / stddev over the rows before, missing where stddev is 0.
  9. distance: haversine, radius 6371008.8 m, rounded half even to metres, km = metres / 1000. speed = km /
@@ -567,7 +567,7 @@ class Oracle:
         # the alert is looked at once for its windows, and then for its answer.
         look.special = {"probability": None, "score": Decimal(score), "level": Text(level), "outcome": None}
         look.value(rules.alert)
-        degraded = ["rule_error"] * (formula is None) + ["window_expired"] * look.expired
+        degraded = ["rule_error"] * (formula is None or look.overflowed) + ["window_expired"] * look.expired
         outcome = self._outcome(score, counted, bool(degraded))
         look.special["outcome"] = Text(outcome)
         return Decision(
@@ -632,13 +632,14 @@ def plain(value: Any, rules: Rules) -> float | int | str | bool | None:
 class Look:
     """Evaluates expressions about `row`, as seen from the transaction that is being decided.
 
-    Outside `where=` the row is that transaction itself. `expired` notes that some window began below its horizon.
+    Outside `where=` the row is that transaction itself. `expired` notes that some window began below its horizon,
+    `overflowed` that some sum was too large.
     """
 
     def __init__(self, oracle: Oracle, transaction: Transaction, row: Transaction, special: dict[str, Any]) -> None:
         self.oracle, self.rules = oracle, oracle.rules
         self.transaction, self.row, self.special = transaction, row, special
-        self.expired = False
+        self.expired = self.overflowed = False
 
     def field(self, name: str, row: Transaction) -> Any:
         """A field of a row as a value."""
@@ -931,6 +932,7 @@ class Look:
         name, n, total = window.function, len(values), sum(values)
         scaled = self.rules.scaled.get(window.value)
         if abs(total) > LARGEST:
+            self.overflowed = True
             return None
         if name == "sum":
             return Money(total) if scaled is None else Scaled(total, scaled)
