@@ -45,7 +45,7 @@ ATTRIBUTES: dict[str, Any] = {
 
 
 def ids(random: Random) -> Iterator[str]:
-    """Ids that never repeat: both byte orders, prefixes of each other, letters that UTF-8 and UTF-16 order otherwise."""
+    """Ids that never repeat: both byte orders, prefixes of each other, letters that UTF-16 orders otherwise."""
     for number in itertools.count():
         tail = str(number) if random.random() < 0.5 else str(10**6 - number)
         yield random.choice(IDS) + tail + "x" * random.choice((0, 0, 0, 1))
@@ -206,20 +206,11 @@ class Writer:
     def condition(self, depth: int = 3) -> str:
         if depth > 0 and self.random.random() < 0.6:
             left, right = self.condition(depth - 1), self.condition(depth - 1)
-            return self.of(
-                f"({left}) and ({right})", f"({left}) or ({right})", f"not ({left})", f"({left}) == ({right})"
-            )
-        choices = [
-            self.amounts,
-            self.amounts,
-            self.numbers,
-            self.texts,
-            self.spans,
-            self.clock,
-            self.words,
-            self.missing,
-        ]
-        return self.random.choice(choices if self.row else [*choices, self.amounts, self.numbers, self.fresh])()
+            both = self.of("({}) and ({})", "({}) or ({})", "({}) and not ({})", "({}) == ({})", "({}) != ({})")
+            return both.format(left, right)
+        choices = [self.amounts, self.amounts, self.numbers, self.texts, self.spans, self.clock, self.words]
+        choices += [self.missing] if self.row else [self.missing, self.amounts, self.numbers, self.fresh]
+        return self.random.choice(choices)()
 
     def sign(self) -> str:
         return self.of("<", "<=", ">", ">=", "==", "!=")
@@ -252,7 +243,7 @@ class Writer:
         return self.of(
             f"{left} {equal} {self.text()}",
             f"{left} {equal} {self.of(repr('delhi'), repr('STRASSE '), repr('in'), repr('declined'))}",
-            f"{left} {self.of('in', 'not in')} {self.of('offices', '(%r, %r)' % ('London', 'sales'))}",
+            f"{left} {self.of('in', 'not in')} {self.of('offices', "('London', 'sales')")}",
             f"{key} {equal} {other}",
             f"{key} {equal} {self.of(repr('A1'), repr('a1'), repr('Delhi'))}",
             f"{key} {equal} {self.random.choice(TEXT_FIELDS)}",
@@ -374,9 +365,14 @@ class Writer:
 def rulesets(random: Random, rules: int = 8, windows: int = 6) -> dict[str, Any]:
     """A random valid ruleset. Its features `w0`, `w1` ... are single windows, `named` a number for the rules to use."""
     writer = Writer(random)
-    features = {f"w{n}": writer.pick(writer.any_number_window, writer.fresh, lambda: writer.window("previous", "location"),
-                                     lambda: writer.window("since_last", None), lambda: writer.window("sum", "amount"))
-                for n in range(windows)}  # fmt: skip
+    kinds = [
+        writer.any_number_window,
+        writer.fresh,
+        lambda: writer.window("previous", "location"),
+        lambda: writer.window("since_last", None),
+        lambda: writer.window("sum", "amount"),
+    ]
+    features = {f"w{n}": random.choice(kinds)() for n in range(windows)}
     features["named"] = random.choice(["count(by=account)", 'avg(amount, by=account, last="7d")', "amount / 3"])
     return {
         "ruleset": "random",
