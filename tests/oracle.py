@@ -187,7 +187,7 @@ class Rules:
         self.kinds = dict(STANDARD)
         self.scaled: dict[str, int] = {}
         for name, told in given.get("attributes", {}).items():
-            self.kinds[name] = told["kind"] if isinstance(told, dict) else told
+            self.kinds[name] = told["type"] if isinstance(told, dict) else told
             if isinstance(told, dict) and "decimals" in told:
                 self.scaled[name] = told["decimals"]
         self.lists: dict[str, list[str]] = given.get("lists", {})

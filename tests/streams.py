@@ -18,7 +18,7 @@ Stream = list[Transaction]
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 START = int(datetime(2025, 3, 28, 21, 0, tzinfo=UTC).timestamp()) * 1000  # two days before Europe's clocks change
 RECEIVED_AT = int(datetime(2027, 1, 1, tzinfo=UTC).timestamp()) * 1000
-RETENTION, LONGEST = 40 * DAY, 30 * DAY
+RETENTION, LONGEST, LATENESS = 45 * DAY, 30 * DAY, 10 * DAY
 WINDOW_LENGTHS = (1, SECOND, 90 * SECOND, MINUTE, HOUR, DAY, 7 * DAY, LONGEST)
 
 ACCOUNTS = ["A1", "a1", " A1", "B", "007", "é"]
@@ -40,7 +40,7 @@ ATTRIBUTES: dict[str, Any] = {
     "opened_at": "time",
     "flag": "boolean",
     "ratio": "number",
-    "weight": {"kind": "number", "decimals": 3},
+    "weight": {"type": "number", "decimals": 3},
 }
 
 
@@ -186,6 +186,7 @@ ROLES = ["account", "account", "account", "account", "payee", "merchant", "locat
          "(account, location)", "amount", "(account, amount)", "department"]  # fmt: skip
 LENGTHS = ["90s", "1m", "1h", "24h", "1d", "7d", "30d", "1s"]
 LISTS = {"words": ["gift*", "*coin", "casino", "gift card", "straße"], "offices": ["DELHI", " mumbai"], "vips": ["A1"]}
+LONDON_OR_SALES = '("London", "sales")'
 TABLES = {"limits": {"Delhi": 5000, "mumbai": "0.5", "sales": 100}}
 
 
@@ -243,7 +244,7 @@ class Writer:
         return self.of(
             f"{left} {equal} {self.text()}",
             f"{left} {equal} {self.of(repr('delhi'), repr('STRASSE '), repr('in'), repr('declined'))}",
-            f"{left} {self.of('in', 'not in')} {self.of('offices', "('London', 'sales')")}",
+            f"{left} {self.of('in', 'not in')} {self.of('offices', LONDON_OR_SALES)}",
             f"{key} {equal} {other}",
             f"{key} {equal} {self.of(repr('A1'), repr('a1'), repr('Delhi'))}",
             f"{key} {equal} {self.random.choice(TEXT_FIELDS)}",
@@ -365,7 +366,7 @@ class Writer:
 def rulesets(random: Random, rules: int = 8, windows: int = 6) -> dict[str, Any]:
     """A random valid ruleset. Its features `w0`, `w1` ... are single windows, `named` a number for the rules to use."""
     writer = Writer(random)
-    kinds = [
+    kinds: list[Callable[[], str]] = [
         writer.any_number_window,
         writer.fresh,
         lambda: writer.window("previous", "location"),
@@ -394,7 +395,7 @@ def rulesets(random: Random, rules: int = 8, windows: int = 6) -> dict[str, Any]
         "alert": random.choice(['level == "high"', 'outcome != "approve" and amount > 10', "score >= 50 or named > 3"]),
         "on_degraded": random.choice(["review", "decline", "continue"]),
         "retention": f"{RETENTION // DAY}d",
-        "lateness": f"{(RETENTION - LONGEST) // DAY}d",
+        "lateness": f"{LATENESS // DAY}d",
         "shared": random.choice([[], ["merchant"]]),
     }
 

@@ -350,7 +350,7 @@ def test_scalars(expression: str, expected: Any) -> None:
         0, 10_000, balance=2_500, location=" Delhi ", description="Amazon GIFT-card, 5 voucher", ratio=0.1, weight=125,
         opened_at=NOON - 3 * DAY, email="Asha@Example.org",
     )  # fmt: skip
-    kinds = {"ratio": "number", "weight": {"kind": "number", "decimals": 3}, "opened_at": "time", "email": "text"}
+    kinds = {"ratio": "number", "weight": {"type": "number", "decimals": 3}, "opened_at": "time", "email": "text"}
     given = {"attributes": kinds, "lists": {"offices": ["delhi"]}, "tables": {"limits": {"DELHI": 5000}}}
     got = one(expression, transaction, **given)
     assert got == expected and type(got) is type(expected)
