@@ -1,0 +1,1 @@
+"""The words of the field as frozen values. This layer imports nothing of ours."""

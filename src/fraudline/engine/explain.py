@@ -1,0 +1,634 @@
+"""Why: one decision's facts rendered as the JSON that people and programs read.
+
+Nothing is decided here. Values inside conditions come from the same generated code that decided (`Writer`), run again
+on the one transaction with the stored features in place of the histories.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from fraudline.domain.decision import DEGRADED, OUTCOMES, Decision, Facts
+from fraudline.domain.money import DECIMALS
+from fraudline.engine import facts as packed
+from fraudline.engine import kernel, record, words, zones
+from fraudline.engine.compile import PRELUDE, Program, Writer, build, columns_reader
+from fraudline.engine.decide import state_for, text_columns
+from fraudline.engine.expression import unparse
+from fraudline.engine.features import Frame, deep, is_text, literal_text
+from fraudline.engine.tree import (
+    And,
+    Call,
+    Compare,
+    Feature,
+    Field,
+    Literal,
+    Member,
+    Negative,
+    Node,
+    Not,
+    Or,
+    Special,
+    Type,
+    Window,
+)
+
+SCHEMA = "fraudline.decision/1"
+REASONS_SHOWN = 5
+_FLIPPED = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
+_MIRRORED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
+_FINDERS = {"has_word": words.matched_word, "contains_any": words.contained, "starts_with": words.prefixed}
+
+
+# ---- the JSON --------------------------------------------------------------------------------------------------------
+
+
+def document(program: Program, decision: Decision, tenant: str = "default") -> dict[str, Any]:
+    """The whole JSON of a stored decision: body and envelope."""
+    transaction = {**decision.transaction, "id": decision.transaction_id, "occurred_at": decision.occurred_at}
+    envelope = {
+        "tenant": tenant,
+        "sequence": decision.sequence,
+        "received_at": record.rfc3339(decision.received_at),
+        "source": decision.source,
+        "row": decision.row,
+        "path": decision.path,
+        "consistency": consistency(program),
+        "engine": decision.engine,
+        "hash": decision.hash.hex(),
+    }
+    return {"schema": SCHEMA, **body(program, transaction, decision.facts), **envelope}
+
+
+def body(program: Program, transaction: dict[str, Any], facts: bytes) -> dict[str, Any]:
+    """The part that follows from facts, transaction and ruleset alone."""
+    view = _View(program, transaction, unpack(program, facts))
+    known = view.facts
+    return {
+        "transaction_id": transaction["id"],
+        "outcome": known.outcome,
+        "outcome_because": view.because(),
+        "level": known.level,
+        "score": known.score,
+        "probability": known.probability,
+        "transaction": view.present(),
+        "reasons": view.reasons(),
+        "rules": {
+            "fired": [view.fired(position) for position in known.fired],
+            "unknown": [view.unknown(position) for position in known.unknown],
+            "suppressed": [view.suppressed(position) for position in known.suppressed],
+            "shadow": [],
+        },
+        "features": view.features(),
+        "model": None,
+        "inputs": {"missing": view.missing_fields(), "warnings": view.warnings()},
+        "degraded": list(known.degraded),
+        "alert": {"raised": known.alert, "because": view.alert_because()},
+        "what_would_change_it": view.counterfactuals(),
+        "versions": versions(program),
+    }
+
+
+def compact(program: Program, transaction: dict[str, Any], facts: bytes) -> bytes:
+    """The short form that alerts carry, as JSON."""
+    view = _View(program, transaction, unpack(program, facts))
+    shown = view.present()
+    return msgspec.json.encode(
+        {
+            "schema": SCHEMA,
+            "transaction_id": transaction["id"],
+            "outcome": view.facts.outcome,
+            "level": view.facts.level,
+            "score": view.facts.score,
+            "reasons": view.reasons(),
+            "amount": shown.get("amount"),
+            "currency": shown.get("currency"),
+            "account": shown.get("account"),
+            "occurred_at": shown["occurred_at"],
+        }
+    )
+
+
+def unpack(program: Program, facts: bytes) -> Facts:
+    """Stored facts as values.
+
+    Raises ValueError where they were not written under this ruleset.
+    """
+    return packed.unpack(facts, len(program.ruleset.rules), len(program.slots), _text_slots(program))
+
+
+def _text_slots(program: Program) -> list[int]:
+    coded = set(text_columns(program))
+    places = [at for key, at in program.layout.columns.items() if key[0] == "slot"]
+    return [position for position, at in enumerate(places) if at in coded]
+
+
+def versions(program: Program) -> dict[str, Any]:
+    """What a decision was made with."""
+    ruleset = program.ruleset
+    lists = hashlib.sha256(msgspec.json.encode(ruleset.lists, order="deterministic")).hexdigest()
+    return {
+        "ruleset": f"{ruleset.name}@{ruleset.sha256()}",
+        "lists": lists,
+        "rates": None,
+        "model": None,
+        "data": data_versions(),
+    }
+
+
+@lru_cache(maxsize=1)
+def data_versions() -> dict[str, str]:
+    """The versioned data files a decision depends on."""
+    currencies = hashlib.sha256(msgspec.json.encode(DECIMALS, order="deterministic")).hexdigest()
+    return {"tz": zones.tz_version(), "cities": places_version(), "currencies": currencies[:16]}
+
+
+def places_version() -> str:
+    """The hash of the bundled table of cities."""
+    from fraudline.engine import places
+
+    return places.version()
+
+
+def consistency(program: Program) -> dict[str, str]:
+    """Per window: exact, or shared where another writer's transaction of the same moment may be missing."""
+    shared = set(program.ruleset.shared)
+    return {unparse(window): "shared" if set(window.by) <= shared else "exact" for window in _windows(program)}
+
+
+def _windows(program: Program) -> Iterator[Window]:
+    seen = set()
+    for tree in (*program.trees.rules, *program.trees.features.values(), program.trees.alert, program.trees.score):
+        for node in deep(tree):
+            if isinstance(node, Window) and node not in seen:
+                seen.add(node)
+                yield node
+
+
+# ---- values ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """A generated function that gives back the value of every numeric and boolean node of a ruleset."""
+
+    nodes: tuple[Node, ...]
+    run: Callable[..., tuple[float, ...]]
+
+
+@lru_cache(maxsize=64)
+def _probe_of(program: Program) -> _Probe:
+    writer = Writer(program.layout, program.ruleset, columns_reader(program.layout))
+    known = len(program.layout.columns)
+    nodes: dict[Node, str] = {}
+    for tree in (*program.trees.rules, *program.trees.features.values()):
+        for node in deep(tree):
+            if node not in nodes and not is_text(node) and not isinstance(node, Special):
+                boolean = node.type is Type.BOOLEAN
+                nodes[node] = writer.truth(node) if boolean else writer.number(node)
+    if len(program.layout.columns) != known:
+        raise AssertionError("explaining needs a column that deciding did not")
+    used = sorted(program.layout.columns.values())
+    source = (
+        PRELUDE
+        + "def run(X):\n    i = 0\n"
+        + "".join(f"    c{at} = X[{at}]\n" for at in used)
+        + "".join(f"    {line}\n" for line in writer.lines)
+        + f"    return ({''.join(name + ', ' for name in nodes.values())})\n"
+    )
+    return _Probe(tuple(nodes), build(source))
+
+
+class _View:
+    """One transaction under one ruleset, with every value that its decision saw."""
+
+    def __init__(self, program: Program, transaction: dict[str, Any], facts: Facts) -> None:
+        self.program = program
+        self.ruleset = program.ruleset
+        self.transaction = transaction
+        self.facts = facts
+        self.frame = self._frame(transaction)
+        probe = _probe_of(program)
+        self.values = dict(zip(probe.nodes, probe.run(self.frame.X), strict=True))
+
+    def _frame(self, transaction: dict[str, Any]) -> Frame:
+        program = self.program
+        state = state_for(program)
+        X = [[0.0] for _ in program.layout.columns]
+        batch = record.batch_of([transaction], program.ruleset)
+        frame = Frame(batch, program.ruleset, program.layout, state, X, [self.facts.probability])
+        frame.fill(after_fold=False)
+        places = [at for key, at in program.layout.columns.items() if key[0] == "slot"]
+        for at, value in zip(places, self.facts.features, strict=True):
+            coded = float(state.code(value)) if isinstance(value, str) else value
+            X[at][0] = kernel.NAN if coded is None else coded
+        frame.fill(after_fold=True)
+        return frame
+
+    # values as people read them --------------------------------------------------------------------------------------
+
+    def text(self, node: Node) -> str | None:
+        return self.frame.raw(node)[0]
+
+    def number(self, node: Node) -> float:
+        value = self.values.get(node)
+        if value is not None:
+            return value
+        if isinstance(node, Literal):
+            scale = 10 ** DECIMALS[self.ruleset.currency] if node.type is Type.MONEY else 1
+            return float(Decimal(node.value) * scale)
+        if isinstance(node, Negative):
+            return -self.number(node.operand)
+        return kernel.NAN
+
+    def plain(self, node: Node, as_type: Type | None = None) -> Any:
+        """The value for programs: money in units of the currency, None where missing."""
+        if is_text(node):
+            return self.text(node)
+        value = self.number(node)
+        if node.type is Type.BOOLEAN:
+            return None if value == 1 else value == 2
+        if value != value:
+            return None
+        if (as_type or node.type) is Type.MONEY and not _bare(node):
+            return record.major(round(value), self.ruleset.currency)
+        if node.type in (Type.DURATION, Type.TIME):
+            return value / 1000.0 if node.type is Type.DURATION else record.rfc3339(round(value))
+        return _tidy(value)
+
+    def said(self, node: Node, as_type: Type | None = None) -> str:
+        """The value in a sentence."""
+        value = self.plain(node, as_type)
+        if value is None:
+            return "missing"
+        if (as_type or node.type) is Type.MONEY:
+            return f"{value:,.{DECIMALS[self.ruleset.currency]}f} {self.ruleset.currency}"
+        if node.type is Type.DURATION:
+            return said_duration(self.number(node))
+        if isinstance(value, float):
+            return f"{value:,.2f}"
+        return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+    # what the decision says ------------------------------------------------------------------------------------------
+
+    def present(self) -> dict[str, Any]:
+        shown = record.present(self.transaction, self.ruleset)
+        shown.setdefault("currency", self.ruleset.currency)
+        wanted = ("account", "amount", "currency", "location", "merchant", "description", "occurred_at")
+        first = {name: shown[name] for name in wanted if shown.get(name) is not None}
+        rest = {k: v for k, v in shown.items() if v is not None and k not in first and k not in ("id", "day_only")}
+        return {**first, **rest}
+
+    def because(self) -> str:
+        known, ruleset = self.facts, self.ruleset
+        review, decline = ruleset.outcomes
+        approved = [r for r in known.fired if ruleset.rules[r].outcome == "approve"]
+        if known.degraded and known.outcome == ruleset.on_degraded:
+            return f"raised to {known.outcome} because the decision is degraded: {', '.join(known.degraded)}"
+        if approved and known.outcome == "approve":
+            return f"rule {ruleset.rules[approved[0]].id} approves (owner {ruleset.rules[approved[0]].owner})"
+        forced = [r for r in known.fired if ruleset.rules[r].outcome == known.outcome]
+        by_score = OUTCOMES[2 if known.score >= decline else 1 if known.score >= review else 0]
+        if forced and OUTCOMES.index(by_score) < OUTCOMES.index(known.outcome):
+            return f"rule {ruleset.rules[forced[0]].id} forces {known.outcome}"
+        if known.outcome == "approve":
+            return f"score {known.score} is below {review}"
+        return f"score {known.score} is at least {decline if known.outcome == 'decline' else review}"
+
+    def reasons(self) -> list[dict[str, Any]]:
+        rules = self.ruleset.rules
+        order = sorted(self.facts.fired, key=lambda r: (rules[r].outcome is None, -rules[r].points, r))
+        return [
+            {
+                "code": rules[r].id,
+                "text": self.reason(r),
+                "points": rules[r].points,
+                "source": "rule",
+                "typology": rules[r].typology or None,
+                "limit": self.limit(self.program.trees.rules[r]),
+            }
+            for r in order[:REASONS_SHOWN]
+        ]
+
+    def reason(self, position: int) -> str:
+        rule = self.ruleset.rules[position]
+        return render_template(rule.reason or rule.id, lambda name: self._named(name, position))
+
+    def _named(self, name: str, position: int) -> str:
+        tree = self.program.trees.rules[position]
+        if name.endswith(":limit"):
+            pair = _compared(tree, name[: -len(":limit")])
+            return self.said(pair[1], pair[0].type) if pair else "its limit"
+        if name == "matched":
+            return self.matched(tree) or "a listed word"
+        if name == "local_time":
+            return self.local_time()
+        if name in self.program.trees.features:
+            body = self.program.trees.features[name]
+            return self.said(body)
+        for node in deep(tree):
+            if isinstance(node, Window) and node.function == name:
+                return self.said(node)
+        kind = self.ruleset.kind(name)
+        if kind is None:
+            return name
+        value = record.present(self.transaction, self.ruleset).get(name)
+        if value is None:
+            return "missing"
+        return self.said(Field(type=Type(kind), name=name)) if kind == "money" else str(value)
+
+    def matched(self, tree: Node) -> str | None:
+        """The word, list entry or piece of text that a condition found."""
+        for node in deep(tree):
+            if isinstance(node, Call) and node.function in (*_FINDERS, "matches"):
+                text = self.text(node.arguments[0])
+                if text is None:
+                    continue
+                if node.function == "matches":
+                    found = words.found(text, literal_text(node.arguments[1]))
+                else:
+                    entries = node.values or tuple(literal_text(a) for a in node.arguments[1:])
+                    found = _FINDERS[node.function](text, entries)
+                if found is not None:
+                    return f'"{found.strip("*")}"'
+        return None
+
+    def local_time(self) -> str:
+        moment = datetime(1970, 1, 1) + timedelta(milliseconds=self.frame.local_ms()[0])  # noqa: DTZ001 - wall clock
+        zone = self.transaction.get("timezone") or self.ruleset.timezone
+        day = f"{moment:%A} {moment.day} {moment:%B %Y}"
+        return f"{day} ({zone})" if self.transaction.get("day_only") else f"{moment:%H:%M} on {day} ({zone})"
+
+    def limit(self, tree: Node) -> Any:
+        """The constant of the first comparison, for programs."""
+        for node in deep(tree):
+            if isinstance(node, Compare) and not is_text(node.left) and isinstance(_constant_side(node), Literal):
+                constant = _constant_side(node)
+                other = node.left if constant is node.right else node.right
+                return self.plain(constant, other.type) if constant is not None else None
+        return None
+
+    def fired(self, position: int) -> dict[str, Any]:
+        rule, tree = self.ruleset.rules[position], self.program.trees.rules[position]
+        return {"id": rule.id, "points": rule.points, "condition": unparse(tree), "values": self.shown(tree)}
+
+    def unknown(self, position: int) -> dict[str, Any]:
+        rule, tree = self.ruleset.rules[position], self.program.trees.rules[position]
+        return {"id": rule.id, "missing": self.missing(tree)}
+
+    def suppressed(self, position: int) -> dict[str, Any]:
+        rule = self.ruleset.rules[position]
+        by = [self.ruleset.rules[r].id for r in self.facts.fired if rule.id in self.ruleset.rules[r].suppresses]
+        return {"id": rule.id, "by": by[0] if by else None}
+
+    def missing(self, tree: Node) -> list[str]:
+        """The inputs without which a condition stayed unknown: fields, or windows that had nothing to say."""
+        names: dict[str, None] = {}
+        for node in deep(tree):
+            if isinstance(node, Window):
+                if self.is_missing(node):
+                    keys = [key for key in (node.of or node.by) if self.transaction.get(key) is None]
+                    names.update(dict.fromkeys(keys or [unparse(node)]))
+            elif (isinstance(node, Field) and self.is_missing(node)) or (
+                isinstance(node, Special) and self.facts.probability is None
+            ):
+                names[node.name] = None
+            elif isinstance(node, Call) and not node.arguments and self.is_missing(node):
+                names["time of day"] = None
+        return list(names)
+
+    def is_missing(self, node: Node) -> bool:
+        if is_text(node):
+            return self.text(node) is None
+        value = self.number(node)
+        return value == 1 if node.type is Type.BOOLEAN else value != value
+
+    def missing_fields(self) -> list[str]:
+        used = {
+            name
+            for node in (below for tree in self.program.trees.rules for below in deep(tree))
+            for name in _fields_of(node)
+        }
+        return sorted(name for name in used if self.transaction.get(name) is None)
+
+    def features(self) -> dict[str, Any]:
+        named = {name: self.plain(tree) for name, tree in self.program.trees.features.items()}
+        known = (node for node in _windows(self.program) if node in self.values or is_text(node))
+        windows = {unparse(node): self.plain(node) for node in known}
+        return {**named, **windows}
+
+    def warnings(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        if self.facts.late_ms:
+            found.append({"code": "LATE", "seconds": _tidy(self.facts.late_ms / 1000)})
+        if self.facts.covered_ms is not None:
+            longest = self.program.longest_window_ms
+            text = f"covered {said_duration(self.facts.covered_ms)} of {said_duration(longest)}"
+            found.append(
+                {
+                    "code": "COVERED",
+                    "text": text,
+                    "covered_seconds": self.facts.covered_ms // 1000,
+                    "of_seconds": longest // 1000,
+                }
+            )
+        return found
+
+    def alert_because(self) -> str | None:
+        return unparse(self.program.trees.alert) if self.facts.alert else None
+
+    # conditions with values ------------------------------------------------------------------------------------------
+
+    def shown(self, node: Node) -> str:
+        """A condition with the values seen in place of names; of an `or`, the sides that were true."""
+        match node:
+            case And(operands=operands):
+                return " and ".join(self._grouped(operand) for operand in operands)
+            case Or(operands=operands):
+                true = [operand for operand in operands if self.values.get(operand) == 2] or list(operands)
+                return " or ".join(self._grouped(operand) for operand in true)
+            case Not(operand=operand):
+                return f"not {self._grouped(operand)}"
+            case Feature(body=inner) if node.type is Type.BOOLEAN:
+                return self.shown(inner)
+            case Compare(op=op, left=left, right=right):
+                if left.type is Type.BOOLEAN:
+                    return f"{self._value(left, None)} {op} {self._value(right, None)}"
+                return f"{self._value(left, right)} {op} {self._value(right, left)}"
+            case Member(item=item, source=source, values=values, negated=negated):
+                wanted = source or "(" + ", ".join(repr(str(value)) for value in values) + ")"
+                return f"{self._value(item, None)} {'not in' if negated else 'in'} {wanted}"
+            case Call(function=function, arguments=arguments) if arguments and is_text(arguments[0]):
+                found = self.matched(node)
+                rest = f" found {found}" if found else ""
+                return f"{function}({self._value(arguments[0], None)}){rest}"
+        value = self.values.get(node)
+        return f"{unparse(node)} is {'missing' if value == 1 else 'true' if value == 2 else 'false'}"
+
+    def _grouped(self, node: Node) -> str:
+        text = self.shown(node)
+        return f"({text})" if isinstance(node, And | Or) else text
+
+    def _value(self, node: Node, other: Node | None) -> str:
+        if is_text(node):
+            text = self.text(node)
+            return "missing" if text is None else f'"{text}"'
+        if node.type is Type.DURATION:
+            return said_duration(self.number(node))
+        as_type = other.type if other is not None and isinstance(node, Literal) else None
+        value = self.plain(node, as_type)
+        return "missing" if value is None else str(value)
+
+    # what would change it --------------------------------------------------------------------------------------------
+
+    def counterfactuals(self) -> list[str]:
+        """Values of one numeric field that lower the outcome, each verified by deciding again with it."""
+        if self.facts.outcome == "approve":
+            return []
+        found: dict[str, None] = {}
+        for position in self.facts.fired:
+            for node in deep(self.program.trees.rules[position]):
+                change = self._change(node)
+                if change is None:
+                    continue
+                field, op, constant, value = change
+                outcome = self._decided_with(field.name, value)
+                if outcome is not None and OUTCOMES.index(outcome) < OUTCOMES.index(self.facts.outcome):
+                    found[f"{outcome} if {field.name} {op} {self._value(constant, field)}"] = None
+        return list(found)
+
+    def _change(self, node: Node) -> tuple[Field, str, Node, int | float] | None:
+        if not isinstance(node, Compare) or node.op not in _FLIPPED:
+            return None
+        field, op, constant = node.left, node.op, node.right
+        if isinstance(constant, Field):
+            field, op, constant = node.right, _MIRRORED[node.op], node.left
+        if not isinstance(field, Field) or not isinstance(constant, Literal):
+            return None
+        if field.type not in (Type.MONEY, Type.NUMBER):
+            return None
+        spec = self.ruleset.spec(field.name)
+        money = field.type is Type.MONEY
+        scale = 10 ** (DECIMALS[self.ruleset.currency] if money else (spec.decimals or 0) if spec else 0)
+        exact = Decimal(constant.value) * scale
+        step = 1 if money or (spec and spec.decimals) else Decimal("0.000001")
+        shifted = exact - step if op == ">=" else exact + step if op == "<=" else exact
+        whole = money or bool(spec and spec.decimals)
+        return field, _FLIPPED[op], constant, int(shifted) if whole else float(shifted)
+
+    def _decided_with(self, name: str, value: int | float) -> str | None:
+        """The outcome had this field had this value; None where a stored window cannot be corrected for it."""
+        old = self.transaction.get(name)
+        X = [list(column) for column in self.frame.X]
+        for key, at in self.program.layout.columns.items():
+            if key[0] != "slot" or not _involves(key[1], name):
+                continue
+            slot = key[1]
+            if slot.op != kernel.SUM or slot.where is not None or name in (*slot.by, *slot.of) or old is None:
+                return None
+            X[at][0] += value - old
+        changed = {**self.transaction, name: value}
+        batch = record.batch_of([changed], self.ruleset)
+        frame = Frame(batch, self.ruleset, self.program.layout, self.frame.state, X, [self.facts.probability])
+        frame.fill(after_fold=False)
+        frame.fill(after_fold=True)
+        rules = len(self.ruleset.rules)
+        causes = sum(1 << DEGRADED.index(cause) for cause in self.facts.degraded if cause != "rule_error")
+        states: list[list[int]] = [[0] for _ in range(rules)]
+        results: list[list[int]] = [[0] for _ in range(4)]
+        until, received = self.program.active_until, self._received()
+        self.program.rules.plain(1, X, received, until, [causes], states, *results)
+        return OUTCOMES[results[2][0]]
+
+    def _received(self) -> float:
+        """A moment at which the rules that took part then take part again."""
+        return float(self.transaction.get("received_at", self.transaction["occurred_at"]))
+
+
+def _involves(slot: Any, name: str) -> bool:
+    """Whether the current transaction's field takes part in a window's value."""
+    if name in (*slot.by, *slot.of):
+        return True
+    if slot.op in (kernel.DISTANCE, kernel.SPEED) and name in ("latitude", "longitude"):
+        return True
+    mentioned = slot.where is not None and any(getattr(node, "name", None) == name for node in slot.where.walk())
+    if mentioned and (slot.current or any(type(node).__name__ == "Current" for node in slot.where.walk())):
+        return True
+    if slot.value != name or (slot.valid and slot.op == kernel.COUNT):
+        return False
+    return bool(slot.current or slot.op == kernel.IS_NEW)
+
+
+# ---- small things ----------------------------------------------------------------------------------------------------
+
+
+def render_template(template: str, value: Callable[[str], str]) -> str:
+    """`{name}` replaced by its value; `{{` and `}}` stand for braces."""
+    pieces: list[str] = []
+    at = 0
+    while at < len(template):
+        if template.startswith(("{{", "}}"), at):
+            pieces.append(template[at])
+            at += 2
+        elif template[at] == "{" and "}" in template[at:]:
+            end = template.index("}", at)
+            pieces.append(value(template[at + 1 : end].strip()))
+            at = end + 1
+        else:
+            pieces.append(template[at])
+            at += 1
+    return "".join(pieces)
+
+
+def said_duration(ms: float) -> str:
+    """A span of time in the one or two units that people would use."""
+    if ms != ms:
+        return "missing"
+    seconds = abs(ms) / 1000.0
+    sign = "-" if ms < 0 else ""
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            amount = seconds / size
+            text = f"{amount:.1f}".removesuffix(".0")
+            return f"{sign}{text} {unit}{'' if text == '1' else 's'}"
+    text = f"{seconds:.3f}".rstrip("0").rstrip(".")
+    return f"{sign}{text} second{'' if text == '1' else 's'}"
+
+
+def _tidy(value: float) -> int | float:
+    return int(value) if value == value and abs(value) < 2**53 and value == int(value) else value
+
+
+def _bare(node: Node) -> bool:
+    """A literal number written beside money: it is in units of the currency already."""
+    return isinstance(node, Literal) and node.type is not Type.MONEY
+
+
+def _fields_of(node: Node) -> tuple[str, ...]:
+    if isinstance(node, Field):
+        return (node.name,)
+    if isinstance(node, Window):
+        return tuple(filter(None, (*(node.of or node.by), node.value)))
+    return ()
+
+
+def _constant_side(node: Compare) -> Node | None:
+    return next((side for side in (node.right, node.left) if isinstance(side, Literal)), None)
+
+
+def _compared(tree: Node, name: str) -> tuple[Node, Node] | None:
+    """The side of a comparison that is about `name`, and the other side."""
+    for node in deep(tree):
+        if isinstance(node, Compare):
+            for side, other in ((node.left, node.right), (node.right, node.left)):
+                if any(name in (getattr(one, "name", None), getattr(one, "function", None)) for one in side.walk()):
+                    return side, other
+    return None

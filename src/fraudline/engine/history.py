@@ -1,0 +1,311 @@
+"""Histories: what every entity did, in event time, in memory. The state that a batch is folded over.
+
+`State` holds one `Role` per distinct `by=` of a ruleset. It is nothing but the set of decided transactions, arranged
+for searching; `engine.kernel` says how a window is computed from it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from fraudline.engine import kernel
+
+Key = str | float | tuple[str | float, ...]
+_INTEGER_ARRAYS = ("start", "head", "tail", "room", "top", "when", "name", "prefix", "stamp", "clock")
+
+
+@cache
+def compiled_kernel() -> ModuleType | None:
+    """The kernel's own source again, compiled by Numba and cached on disk; None where Numba is not installed."""
+    if importlib.util.find_spec("numba") is None:
+        return None
+    import numba  # an optional extra: imported only when a batch is large enough to repay it
+
+    name = "fraudline.engine._kernel_compiled"
+    spec = importlib.util.spec_from_file_location(name, kernel.__file__)
+    if spec is None or spec.loader is None:
+        return None
+    module = importlib.util.module_from_spec(spec)
+    module.__dict__["JIT"] = numba.njit(cache=True)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass(frozen=True, slots=True)
+class RolePlan:
+    """What one role keeps and computes: the fields that name its entities, and flat descriptors for the kernel."""
+
+    by: tuple[str, ...]
+    looks: tuple[tuple[str, ...], ...]  # looks[0] is `by`; the others come from `of=`
+    features: tuple[int, ...]
+    prefixes: tuple[int, ...]
+    values: tuple[int, ...]
+    exact: bool
+    scans: tuple[Scan, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A `where=` with `current()`: before each row, its truth is written for every row in reach of the window."""
+
+    look: int
+    mask: int
+    span: int
+    mark: Callable[..., None]
+
+
+@dataclass(slots=True)
+class Role:
+    """The histories of all entities of one role, in one arena (see `engine.kernel` for the picture)."""
+
+    plan: RolePlan
+    entities: dict[Key, int] = field(default_factory=dict)
+    start: Any = field(default_factory=list)
+    head: Any = field(default_factory=list)
+    tail: Any = field(default_factory=list)
+    room: Any = field(default_factory=list)
+    top: Any = field(default_factory=lambda: [0])
+    when: Any = field(default_factory=list)
+    name: Any = field(default_factory=list)
+    prefix: Any = field(default_factory=list)
+    kept: Any = field(default_factory=list)
+
+    @property
+    def prefix_count(self) -> int:
+        """How many running totals each row carries."""
+        return len(self.plan.prefixes) // kernel.P_SIZE
+
+    def entity(self, key: Key | None) -> int:
+        """The number of this entity, given out at first sight; -1 where the key is missing."""
+        if key is None:
+            return -1
+        number = self.entities.get(key)
+        if number is None:
+            number = len(self.entities)
+            self.entities[key] = number
+        return number
+
+    def reserve_entities(self) -> None:
+        """Room in the tables for every entity that has a number."""
+        missing = len(self.entities) - len(self.start)
+        if missing <= 0:
+            return
+        if isinstance(self.start, list):
+            for table in (self.start, self.head, self.tail, self.room):
+                table.extend([0] * missing)
+            return
+        extra = max(missing, len(self.start) // 2)
+        for label in ("start", "head", "tail", "room"):
+            setattr(self, label, np.concatenate([getattr(self, label), np.zeros(extra, dtype=np.int64)]))
+
+    def grow(self, rows: int) -> None:
+        """Make the arena larger by at least this many rows; first squeeze out what is dead, if that is worth it."""
+        used = int(self.top[0])
+        live = sum(int(self.tail[e]) - int(self.head[e]) for e in range(len(self.entities)))
+        if live + len(self.entities) < used // 2:
+            self._repack()
+            used = int(self.top[0])
+        size = max(rows + used, used + used // 2, 64)
+        self._resize(size)
+
+    def _resize(self, size: int) -> None:
+        for label, stride in self._columns():
+            column = getattr(self, label)
+            extra = size * stride - len(column)
+            if extra <= 0:
+                continue
+            if isinstance(column, list):
+                column.extend([0] * extra)
+            else:
+                setattr(self, label, np.concatenate([column, np.zeros(extra, dtype=column.dtype)]))
+
+    def _columns(self) -> tuple[tuple[str, int], ...]:
+        return (("when", 1), ("name", 1), ("prefix", self.prefix_count), ("kept", len(self.plan.values)))
+
+    def _repack(self) -> None:
+        """Move every block to the front in order, with the slack a new block has; totals start again at zero."""
+        fresh: dict[str, list[Any]] = {label: [] for label, _ in self._columns()}
+        target = 0
+        for e in range(len(self.entities)):
+            low, high = int(self.head[e]), int(self.tail[e])
+            if high == low:
+                self.start[e] = self.head[e] = self.tail[e] = self.room[e] = 0
+                continue
+            size = high - low + ((high - low) >> 3) + 2
+            for label, stride in self._columns():
+                column = list(getattr(self, label)[low * stride : (high + 1) * stride])
+                if label == "prefix" and stride:
+                    base = column[:stride]
+                    column = [total - base[k % stride] for k, total in enumerate(column)]
+                fresh[label].extend(column)
+                fresh[label].extend([0] * (size * stride - len(column)))
+            self.start[e] = self.head[e] = target
+            self.tail[e] = target + high - low
+            self.room[e] = target + size
+            target += size
+        for label, column in fresh.items():
+            old = getattr(self, label)
+            setattr(self, label, column if isinstance(old, list) else np.array(column, dtype=old.dtype))
+        self.top[0] = target
+
+    def to_arrays(self) -> None:
+        """Lists become NumPy arrays, once, for the compiled kernel."""
+        for label in ("start", "head", "tail", "room", "top", "when", "name", "prefix"):
+            setattr(self, label, np.array(getattr(self, label), dtype=np.int64))
+        self.kept = np.array(self.kept, dtype=np.float64)
+
+
+@dataclass(slots=True)
+class State:
+    """All histories a ruleset needs, and the codes that text has in them. Fold a batch with `fold`."""
+
+    plans: tuple[RolePlan, ...]
+    retention_ms: int
+    roles: list[Role] = field(default_factory=list)
+    codes: dict[str | float, int] = field(default_factory=dict)
+    texts: list[str | float] = field(default_factory=list)
+    ids: Any = field(default_factory=bytearray)
+    ids_used: int = 0
+    stamp: Any = field(default_factory=list)
+    clock: Any = field(default_factory=lambda: [0])
+    began_at: int | None = None  # the earliest event time the log holds
+    compiled: bool = False
+
+    def __post_init__(self) -> None:
+        self.roles = [Role(plan) for plan in self.plans]
+
+    def code(self, value: str | float) -> int:
+        """The number of a text (or number) in histories, given out at first sight. Codes never leave the process."""
+        number = self.codes.get(value)
+        if number is None:
+            number = len(self.texts)
+            self.codes[value] = number
+            self.texts.append(value)
+        return number
+
+    def compile(self) -> bool:
+        """Switch to the compiled kernel for good; False where Numba is not installed."""
+        if not self.compiled and compiled_kernel() is not None:
+            for role in self.roles:
+                role.to_arrays()
+            self.stamp = np.array(self.stamp, dtype=np.int64)
+            self.clock = np.array(self.clock, dtype=np.int64)
+            self.ids = np.frombuffer(bytes(self.ids), dtype=np.uint8).copy()
+            self.compiled = True
+        return self.compiled
+
+    def fold(
+        self,
+        moments: Sequence[int],
+        day_only: Sequence[bool],
+        ids: Sequence[str],
+        keys: Sequence[Sequence[Sequence[Key | None]]],
+        X: Any,
+    ) -> tuple[list[int], list[int]]:
+        """Compute every feature column of `X` and add the rows to the histories, in order of arrival.
+
+        `keys[r][k][i]` is the entity key of row i for role r under its k-th look. Returns (late_ms, flags) per row.
+        """
+        n = len(ids)
+        names = self._append_ids(ids)
+        self._reserve_codes()
+        engine: Any = compiled_kernel() if self.compiled else kernel
+        array = (lambda v: np.asarray(v, dtype=np.int64)) if self.compiled else (lambda v: v)
+        late = array([0] * n)
+        flags = array([0] * n)
+        when = array(moments if isinstance(moments, list) else list(moments))
+        days = array([int(day) for day in day_only])
+        places = array(names)
+        for role, role_keys in zip(self.roles, keys, strict=True):
+            looks = [[role.entity(key) for key in column] for column in role_keys]
+            role.reserve_entities()
+            table = np.asarray(looks, dtype=np.int64) if self.compiled else looks
+            self._fold_role(role, engine, array, n, when, days, places, table, X, late, flags)
+        return [int(value) for value in late], [int(value) for value in flags]
+
+    def _fold_role(
+        self,
+        role: Role,
+        engine: Any,
+        array: Callable[[Any], Any],
+        n: int,
+        when: Any,
+        days: Any,
+        places: Any,
+        looks: Any,
+        X: Any,
+        late: Any,
+        flags: Any,
+    ) -> None:
+        plan = role.plan
+        features, prefixes, values = array(plan.features), array(plan.prefixes), array(plan.values)
+        row = 0
+        while row < n:
+            stop = n
+            if plan.scans:
+                stop = row + 1
+                self._scan(role, row, when, looks, X)
+            reached = engine.fold(
+                row, stop, when, days, places, self.ids, looks, X,
+                features, len(plan.features) // kernel.F_SIZE,
+                prefixes, role.prefix_count, values, len(plan.values),
+                self.retention_ms, int(plan.exact),
+                role.start, role.head, role.tail, role.room, role.top,
+                role.when, role.name, role.prefix, role.kept,
+                self.stamp, self.clock, late, flags,
+            )  # fmt: skip
+            if reached < stop:
+                entity = int(looks[0][reached])
+                role.grow(2 * (int(role.tail[entity]) - int(role.head[entity])) + (n - reached) + 8)
+            row = reached
+
+    @staticmethod
+    def _scan(role: Role, row: int, when: Any, looks: Any, X: Any) -> None:
+        for scan in role.plan.scans:
+            entity = int(looks[scan.look][row])
+            if entity < 0:
+                continue
+            low, high = int(role.head[entity]), int(role.tail[entity])
+            if scan.span >= 0:
+                low = bisect_right(role.when, int(when[row]) - scan.span, low, high)
+            scan.mark(low, high, role.kept, len(role.plan.values), scan.mask, X, row)
+
+    def _append_ids(self, ids: Sequence[str]) -> list[int]:
+        """Keep the ids' bytes, each behind two bytes of length: equal times are ordered by them."""
+        places = []
+        place = self.ids_used
+        chunks = []
+        for text in ids:
+            data = text.encode()
+            chunks.append(len(data).to_bytes(2, "big"))
+            chunks.append(data)
+            places.append(place)
+            place += len(data) + 2
+        block = b"".join(chunks)
+        if isinstance(self.ids, bytearray):
+            self.ids += block
+        else:
+            if place > len(self.ids):
+                self.ids = np.concatenate([self.ids, np.zeros(max(len(block), len(self.ids) // 2), dtype=np.uint8)])
+            self.ids[self.ids_used : place] = np.frombuffer(block, dtype=np.uint8)
+        self.ids_used = place
+        return places
+
+    def _reserve_codes(self) -> None:
+        missing = len(self.texts) - len(self.stamp)
+        if missing <= 0:
+            return
+        if isinstance(self.stamp, list):
+            self.stamp.extend([0] * missing)
+        else:
+            self.stamp = np.concatenate([self.stamp, np.zeros(max(missing, len(self.stamp) // 2), dtype=np.int64)])

@@ -1,0 +1,246 @@
+"""The journey of a batch: read everything, decide purely, write once, and only then say so."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from fraudline import __version__
+from fraudline.domain.decision import LEVELS, OUTCOMES, Alert, Decided
+from fraudline.domain.errors import FraudlineError
+from fraudline.domain.receipt import Counts, Receipt
+from fraudline.domain.transaction import Batch, Records, Rejected
+from fraudline.engine import explain, record
+from fraudline.engine.compile import Program
+from fraudline.engine.decide import Decided as Decisions
+from fraudline.engine.decide import decide
+from fraudline.ports import Commit, Histories, Store
+
+BATCH_ROWS = 5_000
+REJECTED_KEPT = 10_000  # a receipt lists this many rejected rows; its count is always complete
+
+
+@dataclass(slots=True)
+class Run:
+    """What a batch is decided with. `received_at` is UTC ms, stamped once; `source` names the receipt or stream."""
+
+    program: Program
+    store: Store
+    histories: Histories
+    revision: int
+    received_at: int
+    source: str
+    path: str
+
+
+@dataclass(slots=True)
+class Report:
+    """How each transaction of a batch ended: `endings` runs parallel to it."""
+
+    batch: Batch
+    endings: list[str] = field(default_factory=list)
+    levels: list[int] = field(default_factory=list)
+    outcomes: list[int] = field(default_factory=list)
+    raised: list[bool] = field(default_factory=list)
+    problems: list[Rejected] = field(default_factory=list)
+
+
+def process(batch: Batch, run: Run) -> Report:
+    """Decide a batch and store what was decided, in order of arrival.
+
+    A transaction that was decided before with the same content keeps its stored decision (duplicate); one with another
+    content under the same id is reported (id_conflict). A record on which the engine itself fails becomes a dead
+    letter, found by halving; the others are decided. Raises StoreError when the store cannot be written: nothing of
+    the batch was stored.
+    """
+    report = Report(batch)
+    fresh = _sort_out(batch, run.store.decided(batch.ids), run.source, report)
+    _decide_and_commit(batch, fresh, run, report)
+    return report
+
+
+def _sort_out(batch: Batch, known: dict[str, Decided], source: str, report: Report) -> list[int]:
+    """Positions to decide. The store is asked first, then the batch itself in order: the first decides."""
+    fresh: list[int] = []
+    seen: dict[str, bytes] = {}
+    for i, (name, fingerprint) in enumerate(zip(batch.ids, batch.fingerprints, strict=True)):
+        stored = known.get(name)
+        first = stored.fingerprint if stored else seen.get(name)
+        level = outcome = 0
+        raised = False
+        if first is None:
+            ending = "decided"
+            seen[name] = fingerprint
+            fresh.append(i)
+        elif first != fingerprint:
+            ending = "id_conflict"
+            report.problems.append(_conflict(batch, i))
+        elif stored and (stored.source, stored.row) == (source, batch.rows[i]):
+            ending = "decided"  # by this very file, before it was interrupted
+            level, outcome, raised = stored.level, stored.outcome, stored.alert
+        else:
+            ending = "duplicate"
+        report.endings.append(ending)
+        report.levels.append(level)
+        report.outcomes.append(outcome)
+        report.raised.append(raised)
+    return fresh
+
+
+def _conflict(batch: Batch, i: int) -> Rejected:
+    reason = (
+        "another transaction with this id but other content was decided before; it was kept, this one was not decided. "
+        "Give this transaction an id of its own, or correct the source"
+    )
+    return Rejected(line=batch.rows[i], column="id", code="id_conflict", reason=reason, value=batch.ids[i][:80])
+
+
+def _decide_and_commit(batch: Batch, positions: list[int], run: Run, report: Report) -> None:
+    if not positions:
+        return
+    fresh = batch if len(positions) == len(batch) else batch.take(positions)
+    try:
+        decisions = decide(run.program, fresh, run.histories.load(fresh), received_at=run.received_at)
+        commit = _commit_of(fresh, decisions, run)
+    except FraudlineError:
+        run.histories.forget()
+        raise
+    except Exception as failure:  # noqa: BLE001 - the engine must never stop a file: the record is kept as a dead letter
+        run.histories.forget()
+        _halve(batch, positions, run, report, failure)
+        return
+    try:
+        run.store.commit(commit)
+    except BaseException:
+        run.histories.forget()
+        raise
+    for at, level, outcome, raised in zip(
+        positions, decisions.levels, decisions.outcomes, decisions.raised, strict=True
+    ):
+        report.levels[at], report.outcomes[at], report.raised[at] = level, outcome, raised
+
+
+def _halve(batch: Batch, positions: list[int], run: Run, report: Report, failure: Exception) -> None:
+    if len(positions) > 1:
+        middle = len(positions) // 2
+        _decide_and_commit(batch, positions[:middle], run, report)
+        _decide_and_commit(batch, positions[middle:], run, report)
+        return
+    (at,) = positions
+    report.endings[at] = "dead_letter"
+    reason = f"the engine failed on this transaction ({type(failure).__name__}: {failure}); please report it"
+    report.problems.append(
+        Rejected(line=batch.rows[at], column="", code="dead_letter", reason=reason, value=batch.ids[at][:80])
+    )
+
+
+def _commit_of(batch: Batch, decisions: Decisions, run: Run) -> Commit:
+    return Commit(
+        batch=batch,
+        payloads=record.encode(batch, run.program.ruleset),
+        facts=decisions.facts,
+        hashes=decisions.hashes,
+        levels=decisions.levels,
+        outcomes=decisions.outcomes,
+        scores=decisions.scores,
+        raised=decisions.raised,
+        revision=run.revision,
+        received_at=run.received_at,
+        source=run.source,
+        path=run.path,
+        engine=__version__,
+        alerts=[
+            _alert(run.program, batch, i, facts)
+            for i, (facts, raised) in enumerate(zip(decisions.facts, decisions.raised, strict=True))
+            if raised
+        ],
+    )
+
+
+def _alert(program: Program, batch: Batch, i: int, facts: bytes) -> Alert:
+    name = f"{program.ruleset.name}:{batch.ids[i]}"
+    body = explain.compact(program, batch.row(i), facts)
+    return Alert(id=hashlib.sha256(name.encode()).hexdigest()[:32], transaction_id=batch.ids[i], body=body)
+
+
+# ---- a whole file ----------------------------------------------------------------------------------------------------
+
+
+class Reader(Protocol):
+    """Turns raw records into transactions and says what could not become one (see `engine.intake.Intake`)."""
+
+    def read(self, records: Records) -> tuple[Batch, list[Rejected]]:
+        """The block's transactions, and what could not become one."""
+        ...
+
+
+class Ordering(Protocol):
+    """Puts batches into the order in which a file is decided, in bounded memory; `unsorted` says if they were not."""
+
+    unsorted: bool
+
+    def __call__(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The same transactions in the order of the file's decisions."""
+        ...
+
+
+def process_file(
+    blocks: Iterable[Records],
+    reader: Reader,
+    ordering: Ordering,
+    run: Run,
+    receipt: Receipt,
+    follow: Callable[[Report], None] = lambda _: None,
+) -> Receipt:
+    """Decide a whole file in order of event time and account for every record in its receipt.
+
+    `follow` sees every batch's report as it is stored. The receipt is stored by the caller's `Store.begin` before and
+    by `Store.finish` here, after the last commit.
+    """
+    receipt.counts, receipt.rejected = Counts(), []
+    receipt.levels, receipt.outcomes, receipt.alerts = dict.fromkeys(LEVELS, 0), dict.fromkeys(OUTCOMES, 0), 0
+    for batch in _rebatched(ordering(_accepted(blocks, reader, receipt))):
+        report = process(batch, run)
+        account(receipt, report)
+        follow(report)
+    receipt.unsorted = ordering.unsorted
+    receipt.finished = True
+    run.store.finish(receipt)
+    return receipt
+
+
+def _accepted(blocks: Iterable[Records], reader: Reader, receipt: Receipt) -> Iterator[Batch]:
+    for records in blocks:
+        batch, rejected = reader.read(records)
+        problems = sorted([*records.problems, *rejected], key=lambda problem: problem.line)
+        receipt.counts.received += len(batch) + len(problems)
+        receipt.counts.rejected += len(problems)
+        _keep(receipt, problems)
+        if len(batch):
+            yield batch
+
+
+def _rebatched(batches: Iterable[Batch]) -> Iterator[Batch]:
+    for batch in batches:
+        for at in range(0, len(batch), BATCH_ROWS):
+            yield batch if len(batch) <= BATCH_ROWS else batch.slice(at, at + BATCH_ROWS)
+
+
+def account(receipt: Receipt, report: Report) -> None:
+    """Add a batch's endings to the receipt's counts."""
+    counts = receipt.counts
+    for ending, level, outcome, raised in zip(
+        report.endings, report.levels, report.outcomes, report.raised, strict=True
+    ):
+        setattr(counts, ending, getattr(counts, ending) + 1)
+        if ending == "decided":
+            receipt.levels[LEVELS[level]] += 1
+            receipt.outcomes[OUTCOMES[outcome]] += 1
+            receipt.alerts += raised
+    _keep(receipt, report.problems)
+
+
+def _keep(receipt: Receipt, problems: list[Rejected]) -> None:
+    receipt.rejected.extend(problems[: max(0, REJECTED_KEPT - len(receipt.rejected))])
