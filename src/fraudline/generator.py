@@ -164,6 +164,7 @@ class _World:
     zone: ClassVar[str] = "Z"
     weekend: ClassVar[float] = 1.0
     per_month: ClassVar[int]
+    skew: ClassVar[float] = 0.7
 
     def __init__(self, rng: random.Random, transactions: int, days: int, start: date) -> None:
         self.rng = rng
@@ -172,7 +173,7 @@ class _World:
         self.start = start
         self.size = max(12, round(transactions / (self.per_month * max(days, 3) / 30)))
         # Activity is Zipf-like: a few people are very busy, most are not.
-        self.weights = list(accumulate((rank + 8) ** -0.7 for rank in range(self.size)))
+        self.weights = list(accumulate((rank + 8) ** -self.skew for rank in range(self.size)))
         self.schemes: list[tuple[float, Callable[[int], list[Row]]]] = []
 
     def ordinary(self, day: int, wanted: int) -> list[Row]:
@@ -333,16 +334,22 @@ class Cards(_World):
         each = min(400, max(30, self.size // 12))
         self.shops = {city.name: self._shops(city, each) for city in self.cities}
         kinds = rng.choices(ONLINE, weights=[kind[3] for kind in ONLINE], k=each)
-        self.online = [Merchant(f"{kind[0]}-online-{n}", kind[1], kind[2], "US") for n, kind in enumerate(kinds)]
+        self.online = [
+            Merchant(f"{kind[0]}-online-{n}", kind[1], kind[2], self._seat()) for n, kind in enumerate(kinds)
+        ]
         self.people = [Customer(self, number + 1) for number in range(self.size)]
         self.schemes = [
             (20, self._card_testing),
             (18, self._account_takeover),
             (18, self._impossible_travel),
             (16, self._night_spending),
-            (2, self._bin_attack),
-            (26, self._low_and_slow),
+            (4, self._bin_attack),
+            (16, self._low_and_slow),
         ]
+
+    def _seat(self) -> str:
+        """Most online shops sell under the customer's own flag."""
+        return "US" if self.draw() < 0.06 else ""
 
     def _shops(self, city: City, count: int) -> list[Merchant]:
         kinds = self.rng.choices(SHOPS, weights=[kind[3] for kind in SHOPS], k=count)
@@ -392,7 +399,7 @@ class Cards(_World):
             f"{amount:.2f}",
             shop.id,
             shop.mcc,
-            shop.country,
+            shop.country or person.city.country,
             shop.location,
             shop.latitude,
             shop.longitude,
@@ -409,7 +416,7 @@ class Cards(_World):
             shop = self.pick(self.shops[city.name])
             return [self._row(person, at, self.between(700, 4200), shop, city)]
         if kind < 0.5:  # coins in a game
-            game = Merchant("games-online-coins", "5816", 3.0, "US")
+            game = Merchant("games-online-coins", "5816", 3.0, "")
             return self._burst(person, at, [self.between(0.99, 4.99) for _ in range(self.whole(3, 6))], [game], city)
         if kind < 0.65:  # a terminal that does not like the card
             shop, amount = self.pick(person.shops), self.between(15, 120)
@@ -454,7 +461,7 @@ class Cards(_World):
     def _account_takeover(self, day: int) -> list[Row]:
         """Somebody else logs in from a device of his own and buys what can be sold again."""
         person, at = self.pick(self.people), day * DAY + self.whole(0, DAY - 7200)
-        cash = Merchant("coins-online-exchange", self.pick(["6051", "4829"]), 200.0, "US")
+        cash = Merchant("coins-online-exchange", self.pick(["6051", "4829"]), 200.0, "")
         careful = self.draw() < 0.3
         shops = [self.pick(self.online)] if careful else [cash, self.pick(self.online)]
         amounts = [self.between(60, 150) if careful else self.between(180, 1300) for _ in range(self.whole(1, 4))]
@@ -571,7 +578,8 @@ class Payments(_World):
             (12, self._structuring),
             (8, self._refund_abuse),
             (14, self._false_invoice),
-            (24, self._persuaded),
+            (6, self._overdraft),
+            (14, self._persuaded),
         ]
 
     def biller(self) -> str:
@@ -666,11 +674,11 @@ class Payments(_World):
             amount, payee = self.between(150, 700), f"X{self.whole(1, 99_999):06}"
             return [self._row(person, at, amount, "transfer", payee, "", "account_takeover", device)]
         payees = [f"X{self.whole(1, 99_999):06}" for _ in range(1 if kind < 0.8 else 6)]
-        rows = []
+        rows, pause = [], 20 if self.draw() < 0.3 else 400  # by a program, or by hand
         for n in range(self.whole(3, 7)):
             amount, payee = self.between(300, 1600), payees[n % len(payees)]
             rows.append(self._row(person, at, amount, "transfer", payee, "", "account_takeover", device))
-            at += self.whole(8, 400)
+            at += self.whole(2, pause)
         return rows
 
     def _mule(self, day: int) -> list[Row]:
@@ -698,6 +706,7 @@ class Payments(_World):
         at, rows = day * DAY + self.whole(20_000, 60_000), []
         for _ in range(self.whole(3, 6)):
             amount = self.between(low, high)
+            person.balance = round(person.balance + amount, 2)
             rows.append(self._row(person, at, amount, "transfer", payee, self.pick(("", "CY", "AE")), "structuring"))
             at += self.whole(30_000, 150_000)
         return rows
@@ -715,7 +724,18 @@ class Payments(_World):
         person, at = self.pick(self.people), day * DAY + self.whole(20_000, 70_000)
         country = self.pick(ABROAD) if self.draw() < 0.6 else ""
         amount = self.between(1800, 28_000)
+        person.balance = round(person.balance + amount, 2)
         return [self._row(person, at, amount, "transfer", f"X{self.whole(1, 99_999):06}", country, "false_invoice")]
+
+    def _overdraft(self, day: int) -> list[Row]:
+        """Somebody about to vanish pays out more than the account holds."""
+        person, at, rows = self.pick(self.people), day * DAY + self.whole(30_000, 70_000), []
+        person.balance = round(self.between(20, 600), 2)
+        for _ in range(self.whole(1, 3)):
+            payee = f"X{self.whole(1, 99_999):06}"
+            rows.append(self._row(person, at, self.between(1200, 6000), "transfer", payee, "", "overdraft"))
+            at += self.whole(200, 4000)
+        return rows
 
     def _persuaded(self, day: int) -> list[Row]:
         """The owner was talked into paying: own device, own hour, a modest sum."""
@@ -774,6 +794,7 @@ class Expenses(_World):
     zone = ""
     weekend = 0.12
     per_month = 18
+    skew = 0.25  # busy or not, everybody has to eat
 
     def __init__(self, rng: random.Random, transactions: int, days: int, start: date) -> None:
         super().__init__(rng, transactions, days, start)
@@ -788,7 +809,7 @@ class Expenses(_World):
             (12, self._night_spending),
             (8, self._threshold_hugging),
             (8, self._invented_claims),
-            (24, self._padded),
+            (16, self._padded),
         ]
 
     def ordinary(self, day: int, wanted: int) -> list[Row]:
@@ -805,7 +826,7 @@ class Expenses(_World):
         claim = self.rng.choices(CLAIMS, cum_weights=weights)[0]
         at = day * DAY + OFFICE[int(draw() * len(OFFICE))] + int(draw() * 60)
         amount = claim[3] * person.scale * NARROW[int(draw() * 4096)]
-        if draw() < 0.08:
+        if draw() < 0.06:
             amount = max(50.0, 50.0 * round(amount / 50))
         return self._row(person, at, amount, place, claim[0], f"{claim[1]}-{place}-{self.whole(1, 8)}", claim[2])
 
