@@ -11,8 +11,12 @@ A page marks where a part goes, and everything between the two marks is replaced
 from __future__ import annotations
 
 import enum
+import json
+import os
 import re
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -173,12 +177,35 @@ def causes() -> str:
     return ", ".join(f"`{cause}`" for cause in DEGRADED) + "\n"
 
 
+ENVELOPE = frozenset({"schema", "tenant", "sequence", "received_at", "source", "row", "path"}) | frozenset(
+    {"consistency", "engine", "hash"}
+)
+
+
+def decision() -> str:
+    """The body of a real decision: the first row of the sample file, through the real command."""
+    first = (ROOT / "examples" / "sample_transactions.csv").read_text("utf-8").splitlines()[:2]
+    fraudline = Path(sys.executable).parent / "fraudline"
+    with tempfile.TemporaryDirectory() as workspace:
+        run = subprocess.run(
+            [fraudline, "score", "-", "--ruleset", "expenses", "--format", "jsonl"],
+            input="\n".join(first) + "\n",
+            env={**os.environ, "FRAUDLINE_WORKSPACE": workspace},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    body = {key: value for key, value in json.loads(run.stdout).items() if key not in ENVELOPE}
+    return f"```json\n{json.dumps(body, indent=2, ensure_ascii=False)}\n```\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "rulesets": rulesets,
     "functions": functions,
     "fields": fields,
     "causes": causes,
+    "decision": decision,
 }
 
 
