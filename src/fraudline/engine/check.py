@@ -108,8 +108,7 @@ class _Reader:
 
     def located(self, problem: Problem) -> Problem:
         """The problem with the line of the text it is about."""
-        line = self.lines.get(problem.where + " " + problem.file, 0) or self.lines.get(problem.where, problem.line)
-        return msgspec.structs.replace(problem, line=line, file="")
+        return msgspec.structs.replace(problem, line=self.lines.get(problem.where, problem.line))
 
     # -- the whole -------------------------------------------------------------------------------------------------
 
@@ -524,7 +523,7 @@ class _Reader:
             self.fault(entry.line, "its condition is missing", "write: when: amount > 10000", where)
         for key in ("when", "reason"):
             if key in items:
-                self.lines.setdefault(where if key == "when" else f"{where} reason", items[key].line)
+                self.lines.setdefault(where if key == "when" else f"{where}, reason", items[key].line)
 
         def text(key: str) -> str:
             return (self._text(items[key], where) or "") if key in items else ""

@@ -834,7 +834,7 @@ class _Builder:
         names: list[str] = []
         for element in node.elts if isinstance(node, ast.Tuple | ast.List) else [node]:
             if not isinstance(element, ast.Name):
-                text = element.value if isinstance(element, ast.Constant) else None
+                text = element.value if isinstance(element, ast.Constant) and isinstance(element.value, str) else ""
                 hint = f"write {argument}={text}" if text in self.scope.kinds else f"for example {argument}=account"
                 self.fault(element, f"{argument}= takes names of fields", hint)
                 continue
