@@ -37,13 +37,14 @@ class Run:
 
 @dataclass(slots=True)
 class Report:
-    """How each transaction of a batch ended: `endings` runs parallel to it."""
+    """How each transaction of a batch ended: `endings` runs parallel to it, `facts` too (empty where not decided now)."""
 
     batch: Batch
     endings: list[str] = field(default_factory=list)
     levels: list[int] = field(default_factory=list)
     outcomes: list[int] = field(default_factory=list)
     raised: list[bool] = field(default_factory=list)
+    facts: list[bytes] = field(default_factory=list)
     problems: list[Rejected] = field(default_factory=list)
 
 
@@ -86,6 +87,7 @@ def _sort_out(batch: Batch, known: dict[str, Decided], source: str, report: Repo
         report.levels.append(level)
         report.outcomes.append(outcome)
         report.raised.append(raised)
+        report.facts.append(b"")
     return fresh
 
 
@@ -116,10 +118,11 @@ def _decide_and_commit(batch: Batch, positions: list[int], run: Run, report: Rep
     except BaseException:
         run.histories.forget()
         raise
-    for at, level, outcome, raised in zip(
-        positions, decisions.levels, decisions.outcomes, decisions.raised, strict=True
+    for at, level, outcome, raised, facts in zip(
+        positions, decisions.levels, decisions.outcomes, decisions.raised, decisions.facts, strict=True
     ):
         report.levels[at], report.outcomes[at], report.raised[at] = level, outcome, raised
+        report.facts[at] = facts
 
 
 def _halve(batch: Batch, positions: list[int], run: Run, report: Report, failure: Exception) -> None:
