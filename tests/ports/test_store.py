@@ -13,32 +13,16 @@ from fraudline.adapters.embedded.store import EmbeddedStore
 from fraudline.domain.decision import Alert, Decided
 from fraudline.domain.errors import Conflict, StoreError, UsageError
 from fraudline.domain.receipt import MAX_LISTED, Counts, Receipt
-from fraudline.domain.ruleset import FieldSpec, Rule, Ruleset
 from fraudline.domain.transaction import Rejected
 from fraudline.ports import Query, Store
 from fraudline.testing import MemoryStore, commit_of
+from tests.ports.samples import REORDERED, RULESET, put
 
 Make = Callable[[Path], Store]
 STORES: dict[str, Make] = {
     "memory": lambda _: MemoryStore("payments"),
     "embedded": lambda folder: EmbeddedStore(folder / "fraudline.db", log="payments"),
 }
-
-TEXTS = ("id", "account", "location", "merchant", "description")
-RULESET = Ruleset(
-    name="payments",
-    currency="USD",
-    fields=(
-        *(FieldSpec(name=name, kind="text", column=name) for name in TEXTS),
-        FieldSpec(name="occurred_at", kind="time", column="occurred_at"),
-        FieldSpec(name="amount", kind="money", column="amount"),
-    ),
-    rules=(Rule(id="large", when="amount > 10000", points=40), Rule(id="gift", when="True", points=25)),
-)
-# The same rules the other way round and one more: a rule's position is not what it is known by.
-REORDERED = msgspec.structs.replace(
-    RULESET, rules=(Rule(id="new", when="True", points=1), RULESET.rules[1], RULESET.rules[0])
-)
 
 
 @pytest.fixture(params=list(STORES))
@@ -48,12 +32,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made.activate(RULESET, at=5)
     yield made
     made.close()
-
-
-def put(store: Store, *transactions: dict[str, Any], revision: int = 1, **envelope: Any) -> int:
-    filled = [{"occurred_at": 1_000, "amount": 100, **transaction} for transaction in transactions]
-    ruleset = store.ruleset(revision)
-    return store.commit(commit_of(ruleset, revision, filled, **envelope))
 
 
 def ids(store: Store, **filters: Any) -> list[str]:
