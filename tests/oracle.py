@@ -549,7 +549,7 @@ class Oracle:
         features = {name: plain(look.value(node), rules) for name, node in rules.features.items()}
         states = {rule["id"]: look.value(parsed(rule["when"])) for rule in rules.rules}
         for rule in rules.rules:
-            if rule.get("expires") and instant(rule["expires"]) <= self.received_at:
+            if rule.get("expires") and instant(rule["expires"], rules.timezone) <= self.received_at:
                 states[rule["id"]] = False
         hit = [rule for rule in rules.rules if states[rule["id"]] is True]
         suppressed: set[str] = set()
@@ -609,10 +609,10 @@ class Oracle:
         return covered if covered < self.rules.longest else None
 
 
-def instant(text: str) -> int:
-    """A date or an aware time in ISO form as UTC milliseconds."""
+def instant(text: str, timezone: str = "UTC") -> int:
+    """A date or a time in ISO form as UTC milliseconds, read in this zone where it names none."""
     told = datetime.fromisoformat(text)
-    told = told if told.tzinfo else told.replace(tzinfo=UTC)
+    told = told if told.tzinfo else told.replace(tzinfo=zone(timezone))
     return (told - EPOCH) // timedelta(milliseconds=1)
 
 

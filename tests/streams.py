@@ -382,6 +382,7 @@ def rulesets(random: Random, rules: int = 8, windows: int = 6) -> dict[str, Any]
         "timezone": random.choice([zone for zone in ZONES if zone]),
         "weekend": random.choice([["saturday", "sunday"], ["friday", "saturday"], ["monday"]]),
         "night": random.choice(["22:00-06:00", "00:30-05:15"]),
+        "fields": {"timezone": "timezone"},
         "attributes": ATTRIBUTES,
         "lists": LISTS,
         "tables": TABLES,
