@@ -61,11 +61,13 @@ SPECIALS: dict[str, tuple[Type, tuple[str, ...]]] = {  # name -> type, contexts 
 }
 KNOWN_VALUES = {"level": LEVELS, "outcome": OUTCOMES}
 LARGEST = Decimal(10) ** 12  # numbers in a rule stay below; int64 minor units then never overflow
+MAX_GROWN = 2_000  # nodes of an expression, the bodies of its features written out
+MAX_FEATURE_DEPTH = 20
 LONGEST_MS = 3660 * DAY_MS
 
 _NUMERIC = frozenset({Type.NUMBER, Type.MONEY})
 _DURATIONS = {"days": DAY_MS, "hours": HOUR_MS, "minutes": MINUTE_MS}
-_NUMBER = re.compile(r"[0-9]+(?:_[0-9]+)*(?:\.(?:[0-9]+(?:_[0-9]+)*)?)?|\.[0-9]+(?:_[0-9]+)*")
+_NUMBER = re.compile(r"(?!0[0-9_])[0-9]+(?:_[0-9]+)*(?:\.(?:[0-9]+(?:_[0-9]+)*)?)?|\.[0-9]+(?:_[0-9]+)*")
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==",
     ast.NotEq: "!=",
@@ -236,6 +238,10 @@ class _Builder:
                 return self._name(node)
             case ast.Constant():
                 return self._constant(node)
+        habit = syntax.habit_problem(self.source) if isinstance(node, ast.Tuple) else None
+        if habit is not None:
+            self.problems.append(habit)
+            return None
         message, hint = _REFUSED.get(type(node), ("this is not allowed", ""))
         self.fault(node, message, hint)
         return None
@@ -1010,11 +1016,16 @@ def trees(ruleset: Ruleset) -> Trees:
 def analyse(ruleset: Ruleset) -> tuple[Trees | None, list[Problem]]:
     """Every expression of the ruleset, parsed, or None and all problems, each saying `where` it is."""
     problems: list[Problem] = []
+    sizes: dict[str, tuple[int, int]] = {}
 
     def tree(text: str, scope: Scope, wants: Type | None, where: str, line: int = 0) -> Node | None:
         node, found = parse(text, scope, wants)
+        if node is not None:
+            sizes[where] = _grown(node, sizes)
+            if sizes[where][0] > MAX_GROWN or sizes[where][1] > MAX_FEATURE_DEPTH:
+                found = [Problem(message="this grows too large through the features it uses", text=text, end=len(text))]
         problems.extend(_placed(problem, where, line) for problem in found)
-        return node
+        return None if found else node
 
     plain = scope_of(ruleset)
     order, circles = _feature_order(ruleset.features)
@@ -1037,6 +1048,21 @@ def analyse(ruleset: Ruleset) -> tuple[Trees | None, list[Problem]]:
     return Trees(rules=whole, features=written, score=score, alert=alert), []
 
 
+def _grown(root: Node, sizes: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
+    """How many nodes a tree has with the bodies of its features written out, and how deep features stand in features."""
+    size, depth = 0, 0
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        size += 1
+        if isinstance(node, Feature):
+            inner = sizes[f"feature {node.name}"]
+            size, depth = size + inner[0], max(depth, inner[1] + 1)
+        else:
+            waiting.extend(node.children())
+    return size, depth
+
+
 def _placed(problem: Problem, where: str, line: int) -> Problem:
     return Problem(
         message=problem.message,
@@ -1052,19 +1078,19 @@ def _placed(problem: Problem, where: str, line: int) -> Problem:
 def _feature_order(features: Mapping[str, str]) -> tuple[list[str], list[Problem]]:
     """The features, each after those it uses; and one problem for every circle, whose features are left out."""
     uses = {name: _names_in(text) & features.keys() for name, text in features.items()}
-    order: list[str] = []
+    done: dict[str, None] = {}
     waiting = list(features)
     while waiting:
-        ready = [name for name in waiting if uses[name] <= set(order)]
+        ready = [name for name in waiting if uses[name] <= done.keys()]
         if not ready:
             break
-        order.extend(ready)
-        waiting = [name for name in waiting if name not in ready]
+        done.update(dict.fromkeys(ready))
+        waiting = [name for name in waiting if name not in done]
     problems = []
     for circle in _circles({name: uses[name] for name in waiting}):
         path = " -> ".join([*circle, circle[0]])
         problems.append(Problem(message=f"features use each other in a circle: {path}", where=f"feature {circle[0]}"))
-    return order, problems
+    return list(done), problems
 
 
 def _names_in(text: str) -> set[str]:

@@ -19,6 +19,7 @@ _SHOWN = 60  # how much of a refused giant is repeated to its author
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _BLANKS = str.maketrans("\n\r\t\f\v", "     ")
 _UNARY_RUN = re.compile(rf"(?:(?:\bnot\b|[-+~!])\s*){{{MAX_DEPTH + 1},}}")
+_ASSIGNED = re.compile(r"(?<![=!<>:])=(?!=)")
 # What people write who know another language -> what to write here. Tried only where Python cannot read the text.
 _HABITS = (
     (re.compile(r"&&"), "write 'and'"),
@@ -35,7 +36,7 @@ _HABITS = (
     (re.compile(r"\b\d+(?:\.\d+)?%"), "write a share as a number, 0.5 for 50%"),
     (re.compile(r"\b\d+[A-Za-z]+\b"), 'write a length of time as days(7) or, in last=, as text: "7d"'),
     (re.compile(r"\b0\d+\b"), 'write the number without leading zeros, or in quotes where it is text: "0742"'),
-    (re.compile(r"(?<![=!<>:])=(?!=)"), "write '==' to compare"),
+    (_ASSIGNED, "write '==' to compare"),
 )
 
 
@@ -171,15 +172,33 @@ def _end_of_text(text: str, start: int) -> int | None:
 
 def _syntax_problem(source: Source, error: SyntaxError) -> Problem:
     """Python's complaint in our words, at the place of the habit that caused it where one is recognised."""
-    bare = _without_texts(source.text)
-    for habit, hint in _HABITS:
-        found = habit.search(bare)
-        if found:
-            return source.problem(f"{found.group()!r} is not understood here", found.span(), hint)
-    start = min(source.lead + max((error.offset or 1) - 1, 0), max(len(source.text) - 1, 0))
+    known = habit_problem(source)
+    if known is not None:
+        return known
+    if not error.offset:
+        return source.problem("the expression ends too early", (len(source.text) - 1, len(source.text)))
+    start = min(source.lead + error.offset - 1, len(source.text) - 1)
     end = source.lead + (error.end_offset or 0) - 1
     end = end if start < end <= len(source.text) else start + 1
-    return source.problem("the expression cannot be read from here on", (start, end), _hint_for(source.text[start:end]))
+    hint = "put a comma between arguments" if "comma" in error.msg else ""
+    return source.problem("the expression cannot be read from here on", (start, end), hint)
+
+
+def habit_problem(source: Source) -> Problem | None:
+    """The first habit from another language that the text shows."""
+    bare = _without_texts(source.text)
+    for habit, hint in _HABITS:
+        found = next(
+            (f for f in habit.finditer(bare) if habit is not _ASSIGNED or _outside_brackets(bare, f.start())), None
+        )
+        if found:
+            return source.problem(f"{found.group()!r} is not understood here", found.span(), hint)
+    return None
+
+
+def _outside_brackets(bare: str, position: int) -> bool:
+    """Inside brackets a single '=' gives an argument its name."""
+    return bare.count("(", 0, position) == bare.count(")", 0, position)
 
 
 def _hint_for(piece: str) -> str:
