@@ -86,10 +86,13 @@ class Clockwork:
             found = _column_of_one_shape(values)
             if found is not None:
                 return self._resolve(found[0], [found[1]] * count, [found[2]] * count, {}, zone_of)
+        if count >= WHOLE_COLUMN_MIN and all(type(value) is datetime and value.tzinfo is None for value in values):
+            local = np.array(values, dtype="datetime64[ms]").astype(np.int64).tolist()
+            return self._resolve(local, [False] * count, [False] * count, {}, zone_of)
         read = [self._read(value) for value in values]
         faults: Faults = {place: (wall[0], wall[1]) for place, wall in enumerate(read) if len(wall) == 2}
         walls: list[Wall] = [wall if len(wall) == 3 else (0, True, False) for wall in read]
-        local, aware, day_only = [wall[0] for wall in walls], [wall[1] for wall in walls], [wall[2] for wall in walls]
+        local, aware, day_only = (list(part) for part in zip(*walls, strict=True)) if walls else ([], [], [])
         return self._resolve(local, aware, day_only, faults, zone_of)
 
     def _resolve(
@@ -113,10 +116,9 @@ class Clockwork:
                 if instant is None:
                     faults[place] = (NONEXISTENT[0], f"{NONEXISTENT[1]} in {name}")
                 instants[place] = instant
-        if local and (min(local) < _FIRST_MS or max(local) > _LAST_MS):
-            for place, wall in enumerate(local):
-                if not _FIRST_MS <= wall <= _LAST_MS:
-                    faults.setdefault(place, OUT_OF_RANGE)
+        for place, instant in enumerate(instants):
+            if instant is not None and not _FIRST_MS <= instant <= _LAST_MS:
+                faults.setdefault(place, OUT_OF_RANGE)
         for place in faults:
             instants[place] = None
         return Times(instants, day_only, faults)
