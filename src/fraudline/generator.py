@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
@@ -157,7 +158,7 @@ LATE = _clock([10, 8, 6, 4, 2, 1, 1, 2, 4, 6, 8, 10, 14, 14, 14, 14, 16, 20, 26,
 OFFICE = _clock([0.1, 0, 0, 0, 0.1, 0.5, 2, 6, 14, 24, 26, 26, 34, 30, 22, 20, 22, 22, 18, 16, 10, 4, 1, 0.3])
 
 
-class _World:
+class _World(ABC):
     """The people of one ruleset. Subclasses say what they do; this holds what drawing needs."""
 
     columns: ClassVar[tuple[str, ...]]
@@ -176,9 +177,9 @@ class _World:
         self.weights = list(accumulate((rank + 8) ** -self.skew for rank in range(self.size)))
         self.schemes: list[tuple[float, Callable[[int], list[Row]]]] = []
 
+    @abstractmethod
     def ordinary(self, day: int, wanted: int) -> list[Row]:
         """Exactly this many legitimate rows for a day."""
-        raise NotImplementedError
 
     def scheme(self, day: int) -> list[Row]:
         """One fraud that begins on this day."""
