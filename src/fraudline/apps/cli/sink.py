@@ -1,0 +1,104 @@
+"""Where a command's data goes: standard output, or a file that appears whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any
+
+from fraudline.apps.cli.root import silence_stdout
+from fraudline.domain.errors import SystemFailure, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Sink:
+    """Takes bytes. A file gets its name when everything is written; a closed pipe is noticed once and then ignored."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self._draft = None if path is None else path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._file: IO[bytes] | None = None
+        self._deaf = False
+
+    def __enter__(self) -> Sink:
+        if self._draft is None:
+            sys.stdout.flush()
+            return self
+        try:
+            self._file = self._draft.open("wb")
+        except OSError as error:
+            raise UsageError(f"{self.path} cannot be written: {error.strerror}.") from error
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if self._file is None or self._draft is None or self.path is None:
+            return
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            if kind is None:
+                self._draft.replace(self.path)
+        except OSError as failure:
+            raise SystemFailure(f"{self.path} could not be written: {failure.strerror}.") from failure
+        finally:
+            self._draft.unlink(missing_ok=True)
+
+    def write(self, data: bytes) -> None:
+        """Write some bytes."""
+        if self._deaf:
+            return
+        try:
+            (self._file or sys.stdout.buffer).write(data)
+        except BrokenPipeError:
+            self._stop_listening()
+        except OSError as error:
+            raise SystemFailure(f"{self.path or 'standard output'} could not be written: {error.strerror}.") from error
+
+    def flush(self) -> None:
+        """Hand over what was written so far."""
+        try:
+            (self._file or sys.stdout.buffer).flush()
+        except BrokenPipeError:
+            self._stop_listening()
+
+    def _stop_listening(self) -> None:
+        self._deaf = True
+        silence_stdout()
+
+    def line(self, value: Any) -> None:
+        """Write one value as one line of JSON."""
+        import msgspec
+
+        self.write(msgspec.json.encode(value) + b"\n")
+
+    def json(self, value: Any) -> None:
+        """Write one value as JSON that people can read too."""
+        import msgspec
+
+        self.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+    def print(self, *things: Any) -> None:
+        """Write tables and text as they look on a screen."""
+        from fraudline.apps.cli import screen
+
+        if self.path is None:
+            console = screen.out()
+            with console.capture() as capture:
+                _print_all(console, things)
+            text, encoding = capture.get(), sys.stdout.encoding or "utf-8"
+        else:
+            paper = io.StringIO()
+            _print_all(screen.plain(paper), things)
+            text, encoding = paper.getvalue(), "utf-8"
+        self.write(text.encode(encoding, "backslashreplace"))
+
+
+def _print_all(console: Console, things: tuple[Any, ...]) -> None:
+    for thing in things:
+        console.print(thing)
