@@ -69,7 +69,8 @@ def problem_with(line: str) -> str | None:
         command = commands()[path]
         if word.startswith("-") and word != "-":
             option = word.partition("=")[0]
-            known = {name: p for p in docs().options(command) for name in (*p.opts, *p.secondary_opts)}
+            everywhere = docs().options(commands()[path[:1]])  # options of `fraudline` itself count wherever they stand
+            known = {name: p for p in (*everywhere, *docs().options(command)) for name in (*p.opts, *p.secondary_opts)}
             if option not in {*known, "--help", "--version"}:
                 return f"{line}: `{' '.join(path)}` has no option {option}"
             if option in known and not known[option].is_flag and "=" not in word:
