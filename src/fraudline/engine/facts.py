@@ -90,6 +90,11 @@ def state_of(facts: bytes, rule: int) -> int:
     return facts[HEADER_SIZE + rule // 4] >> (rule % 4 * 2) & 3
 
 
+def score_of(facts: bytes) -> int:
+    """The score, read without unpacking the rest."""
+    return facts[3]
+
+
 def has_fired(facts: bytes, position: int) -> bool:
     """Whether the rule at this position fired and was not suppressed."""
     return state_of(facts, position) == 2
