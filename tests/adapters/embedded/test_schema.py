@@ -72,6 +72,15 @@ def test_a_reader_leaves_an_older_file_to_the_next_writer(older: Path, monkeypat
         EmbeddedStore(older, read_only=True)
 
 
+def test_a_reader_of_an_empty_file_is_told_how_to_begin(tmp_path: Path) -> None:
+    path = tmp_path / "fraudline.db"
+    path.touch()
+    with pytest.raises(StoreError, match="nothing was decided in this workspace yet"):
+        EmbeddedStore(path, read_only=True)
+    EmbeddedStore(path, log="payments").close()
+    EmbeddedStore(path, read_only=True).close()
+
+
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_newer_file_is_refused_and_not_touched(older: Path, read_only: bool) -> None:
     with closing(sqlite3.connect(older)) as connection:

@@ -98,6 +98,8 @@ def test_a_killed_writer_leaves_whole_chunks_and_all_it_acknowledged(tmp_path: P
         committer.kill()
         said += committer.stdout.readlines()
     assert said[0] == "0\n"
+    with EmbeddedStore(path, log="payments", read_only=True) as reader:
+        assert len(reader.log(limit=1_000_000)) >= len(said) * CHUNK
     with EmbeddedStore(path, log="payments") as store:
         stored = [decision.transaction_id for decision in store.log(limit=1_000_000)]
         chunks = len(stored) // CHUNK

@@ -76,6 +76,8 @@ def require_current(version: int, *, writable: bool) -> None:
             f"It was written by a newer fraudline (schema version {version}; this one knows up to {newest}). "
             "Upgrade fraudline to open it, or use another --workspace; the file was not touched."
         )
+    if version == 0 and not writable:
+        raise StoreError("It is empty: nothing was decided in this workspace yet. Begin with fraudline score FILE.")
     if version < newest and not writable:
         raise StoreError(
             f"It was written by an older fraudline (schema version {version}; this one needs {newest}). "

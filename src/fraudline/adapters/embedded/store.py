@@ -28,7 +28,7 @@ from fraudline.ports import Commit, Query
 BUSY_SECONDS = 10.0
 PAGE_ROWS = 500  # rows a streamed query holds in memory
 IDS_PER_QUERY = 1024
-CACHE_KIB = 65_536  # the writer's page cache: large enough for the inner pages of the indexes of some 10 M decisions
+CACHE_KIB = 65_536  # at most, per connection: large enough for the inner pages of the indexes of some 10 M decisions
 CHECKPOINT_PAGES = 16_000  # 64 MB: pages of the indexes that many chunks touch are then copied back once, not each time
 
 ORDERS = {
@@ -49,16 +49,19 @@ _INSERT_DECISION = (
     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _SELECT_DECISION = (
-    "SELECT sequence, id, fingerprint, received_at, occurred_at, revision, source, row, path, engine, facts, hash,"
-    " payload FROM decisions JOIN origins USING (origin)"
+    "SELECT sequence, id, fingerprint, received_at, occurred_at, revision, row, origin, facts, hash, payload"
+    " FROM decisions"
 )
-
-_REVISION = 5  # its place among the columns selected
+# What a search by text looks through, as one text: Python is then called once a row, not once a column.
+_SEARCHED = " || char(31) || ".join(
+    ("id", *(f"ifnull({column}, '')" for column in ("account", "merchant", "location", "description")))
+)
 
 # What SQLite's error names mean, as the end of a sentence and what to do about it.
 _MEANINGS = {
     "SQLITE_FULL": "the disk is full. Free some space and run the same command again; nothing is left half-written.",
-    "SQLITE_READONLY": "it is read-only here. Writing needs a folder this user may write to.",
+    "SQLITE_READONLY": "it is read-only here, and SQLite writes beside a file even to read it. Copy the workspace to a folder"
+    " this user may write to, or name another with --workspace.",
     "SQLITE_IOERR": "the disk reported an input/output error. Check the disk and its free space, then try again.",
     "SQLITE_BUSY": "another program holds it locked. Close what has it open, then try again.",
     "SQLITE_LOCKED": "another program holds it locked. Close what has it open, then try again.",
@@ -82,6 +85,7 @@ class EmbeddedStore:
         self._name = log
         self._read_only = read_only
         self._rulesets: dict[int, Ruleset] = {}
+        self._origins: dict[int, tuple[str, str, str]] = {}
         self._rule_positions: dict[int, dict[str, int]] = {}
         self._lock = None if read_only else WriterLock(path.with_suffix(".lock"))
         try:
@@ -119,9 +123,10 @@ class EmbeddedStore:
             connection = sqlite3.connect(
                 f"{self._path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None
             )
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.create_function("fired", 3, self._fired, deterministic=True)
         connection.create_function("folded", 1, _folded, deterministic=True)
-        connection.create_function("mentions", -1, _mentions, deterministic=True)
+        connection.create_function("mentions", 2, _mentions, deterministic=True)
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -134,7 +139,6 @@ class EmbeddedStore:
             return
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         migrate(connection, version)
         if self._name is not None:
@@ -304,10 +308,29 @@ class EmbeddedStore:
                 yield from map(self._decision, rows)
 
     def _decision(self, row: tuple[Any, ...]) -> Decision:
-        *envelope, facts, digest, payload = row
-        transaction = decode(payload, self.ruleset(envelope[_REVISION]))
-        columns = (*envelope, transaction, facts, digest)
-        return Decision(*columns)
+        sequence, id_, fingerprint, received_at, occurred_at, revision, position, origin, facts, digest, payload = row
+        source, path, engine = self._origins.get(origin) or self._learn_origin(origin)
+        return Decision(
+            sequence=sequence,
+            transaction_id=id_,
+            fingerprint=fingerprint,
+            received_at=received_at,
+            occurred_at=occurred_at,
+            revision=revision,
+            source=source,
+            row=position,
+            path=path,
+            engine=engine,
+            transaction=decode(payload, self._rulesets.get(revision) or self.ruleset(revision)),
+            facts=facts,
+            hash=digest,
+        )
+
+    def _learn_origin(self, origin: int) -> tuple[str, str, str]:
+        sql = "SELECT source, path, engine FROM origins WHERE origin = ?"
+        source, path, engine = self._connection.execute(sql, (origin,)).fetchone()
+        self._origins[origin] = (source, path, engine)
+        return self._origins[origin]
 
     def _learn_rules(self) -> None:
         """Know where each rule stands in each revision, before SQLite asks `_fired` about it."""
@@ -454,7 +477,7 @@ def conditions(query: Query) -> tuple[list[str], list[Any]]:
     if query.until is not None:
         add("occurred_at < ?", query.until)
     if query.text:
-        add("mentions(?, id, account, merchant, location, description)", query.text.casefold())
+        add(f"mentions(?, {_SEARCHED})", query.text.casefold())
     if query.rule is not None:
         add("fired(facts, revision, ?)", query.rule)
     return where, values
@@ -529,5 +552,5 @@ def _folded(text: str | None) -> str | None:
     return None if text is None else text.strip().casefold()
 
 
-def _mentions(wanted: str, *texts: str | None) -> bool:
-    return any(text is not None and wanted in text.casefold() for text in texts)
+def _mentions(wanted: str, text: str) -> bool:
+    return wanted in text.casefold()
