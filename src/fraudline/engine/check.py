@@ -114,7 +114,7 @@ class _Reader:
 
     def ruleset(self) -> Ruleset:
         """The document as a ruleset, its fields not yet complete; defaults stand where something is wrong."""
-        self._keys(self.top, _SECTIONS, "ruleset")
+        self._keys(self.top, _SECTIONS)
         for name in ("ruleset", "currency", "rules"):
             if name not in self.top.items:
                 self.fault(1, f"'{name}:' is missing", _MISSING[name])
@@ -174,7 +174,7 @@ class _Reader:
 
     # -- small pieces ----------------------------------------------------------------------------------------------
 
-    def _keys(self, mapping: Mapping, allowed: Iterable[str], where: str) -> None:
+    def _keys(self, mapping: Mapping, allowed: tuple[str, ...], where: str = "") -> None:
         for key in mapping.items:
             if key in allowed:
                 continue
@@ -182,7 +182,7 @@ class _Reader:
                 self.fault(mapping.lines[key], f"'{key}:' is not there yet", "leave it out", where)
             else:
                 hint = alike(key, allowed) or f"allowed are: {', '.join(allowed)}"
-                self.fault(mapping.lines[key], f"unknown key '{_cut(key)}'", hint, where if where != "ruleset" else "")
+                self.fault(mapping.lines[key], f"unknown key '{_cut(key)}'", hint, where)
 
     def _text(self, entry: Entry, where: str = "") -> str | None:
         if isinstance(entry, Scalar):
@@ -501,7 +501,7 @@ class _Reader:
         seen: set[str] = set()
         for rule in rules:
             where = f"rule {rule.id}"
-            if rule.id in seen:
+            if rule.id in seen and rule.id != "?":
                 self.fault(rule.line, f"another rule is called '{rule.id}' already", where=where)
             seen.add(rule.id)
             for other in rule.suppresses:

@@ -1049,7 +1049,7 @@ def analyse(ruleset: Ruleset) -> tuple[Trees | None, list[Problem]]:
 
 
 def _grown(root: Node, sizes: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
-    """How many nodes a tree has with the bodies of its features written out, and how deep features stand in features."""
+    """How many nodes a tree has, its features written out, and how deep features stand in features."""
     size, depth = 0, 0
     waiting = [root]
     while waiting:

@@ -85,7 +85,7 @@ def _placeholder_fault(placeholder: Placeholder, known: set[str], condition: Nod
     name = placeholder.name
     if name not in known:
         if name in WINDOWS or name in FUNCTIONS:
-            return f"the condition has no {name}(...)", alike(name, known)
+            return f"the condition has no {name}(...)", "a window inside a named feature is said by the feature's name"
         if name == "matched":
             return "the condition searches no text, so nothing is matched", ""
         return f"unknown value '{name}'", alike(

@@ -146,7 +146,11 @@ def _broken(text: str, error: yaml.YAMLError) -> Problem:
             return Problem(message=message, line=candidate + 1, suggestion=f"write: {correction}")
     if "\t" in lines[number]:
         return Problem(message="YAML allows no tab at the start of a line", line=number + 1, suggestion="use spaces")
-    return Problem(message=f"this is not YAML: {said}", line=number + 1, text=lines[number].strip(), end=1)
+    opened = getattr(error, "context_mark", None)
+    flow = opened is not None and "flow" in str(getattr(error, "context", ""))
+    hint = f"a bracket is opened in line {opened.line + 1} and not closed" if flow and opened else ""
+    shown = lines[number].strip()
+    return Problem(message=f"this is not YAML: {said}", line=number + 1, text=shown, end=1, suggestion=hint)
 
 
 def _quoted_line(line: str) -> str:
@@ -167,6 +171,8 @@ def _quoted_line(line: str) -> str:
 def _misread(value: str) -> bool:
     if value[0] in "@%`*&!|>,]}" or ": " in value or value.endswith(":"):
         return True
+    if value[0] in "[{" and "]}"["[{".index(value[0])] not in value:
+        return False  # it goes on in the next lines
     try:
         list(yaml.parse(f"value: {value}", Loader=_LOADER))
     except yaml.YAMLError:
