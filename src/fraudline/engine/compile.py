@@ -122,7 +122,7 @@ class Writer:
                 return self.number(body)
             case Field(name=name) | Current(name=name):
                 if name == "occurred_at":
-                    return self.column("moment")
+                    return self.column("moment", isinstance(node, Current))
                 return self.column("value", name, isinstance(node, Current))
             case Special(name=name):
                 return self._special(name)
@@ -192,7 +192,7 @@ class Writer:
         if function in ("length", "lookup"):
             return self.column("size", node, _about_current(node))
         if function == "since":
-            return f"({self.column('moment')} - {self.number(arguments[0])})"
+            return f"({self.column('moment', False)} - {self.number(arguments[0])})"
         if function == "abs":
             return f"abs({self.number(arguments[0])})"
         if function == "round":
@@ -391,7 +391,7 @@ def _program(ruleset: Ruleset) -> Program:
     trees = expression.trees(ruleset)
     layout = Layout()
     rules = _rules_source(layout, ruleset, trees)
-    for tree in trees.features.values():
+    for tree in (*trees.rules, *trees.features.values(), trees.score, trees.alert):
         for node in deep(tree):
             if isinstance(node, Window):
                 for slot in slots_of(node):
@@ -439,6 +439,8 @@ def _columns_of(layout: Layout) -> str:
 
 def _plain_key(key: tuple[Any, ...]) -> tuple[Any, ...]:
     """The column's key without the mark that says whose value it is."""
+    if key[0] == "moment":
+        return key[:1]
     if key[0] not in ("value", "code", "truth", "size"):
         return key
     return (*key[:2], True) if key[3:] == (True,) else key[:2]
@@ -526,7 +528,7 @@ def _marker(layout: Layout, ruleset: Ruleset, where: Node, place: Callable[..., 
     """A function that tests a condition with `current()` on every stored row from low up to high."""
 
     def read(*key: Any) -> str:
-        current = len(key) > 2 and key[2]
+        current = key[1] if key[0] == "moment" else len(key) > 2 and key[2]
         wanted = _plain_key(key)
         return f"X[{layout.column(*wanted)}][i]" if current else f"kept[k * stride + {place(*wanted)}]"
 

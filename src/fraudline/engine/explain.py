@@ -17,9 +17,9 @@ from typing import Any
 import msgspec
 
 from fraudline.domain.decision import DEGRADED, OUTCOMES, Decision, Facts
-from fraudline.domain.money import DECIMALS
+from fraudline.domain.money import DECIMALS, from_minor
 from fraudline.engine import facts as packed
-from fraudline.engine import kernel, record, words, zones
+from fraudline.engine import kernel, places, record, words, zones
 from fraudline.engine.compile import PRELUDE, Program, Writer, build, columns_reader
 from fraudline.engine.decide import state_for, text_columns
 from fraudline.engine.expression import unparse
@@ -148,14 +148,7 @@ def versions(program: Program) -> dict[str, Any]:
 def data_versions() -> dict[str, str]:
     """The versioned data files a decision depends on."""
     currencies = hashlib.sha256(msgspec.json.encode(DECIMALS, order="deterministic")).hexdigest()
-    return {"tz": zones.tz_version(), "cities": places_version(), "currencies": currencies[:16]}
-
-
-def places_version() -> str:
-    """The hash of the bundled table of cities."""
-    from fraudline.engine import places
-
-    return places.version()
+    return {"tz": zones.tz_version(), "cities": places.cities_version(), "currencies": currencies[:16]}
 
 
 def consistency(program: Program) -> dict[str, str]:
@@ -259,7 +252,7 @@ class _View:
         if value != value:
             return None
         if (as_type or node.type) is Type.MONEY and not _bare(node):
-            return record.major(round(value), self.ruleset.currency)
+            return from_minor(round(value), DECIMALS[self.ruleset.currency])
         if node.type in (Type.DURATION, Type.TIME):
             return value / 1000.0 if node.type is Type.DURATION else record.rfc3339(round(value))
         return _tidy(value)

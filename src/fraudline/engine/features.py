@@ -217,7 +217,10 @@ class _RoleBuilder:
         text = self.ruleset.kind(name) == "text"
         if text or slot.op in (kernel.DISTINCT, kernel.IS_NEW):
             kind = Type.TEXT if text else Type.NUMBER
-            return self.layout.column("code", Field(type=kind, name=name))
+            field = Field(type=kind, name=name)
+            if slot.op == kernel.PREVIOUS:  # what comes back is the text as received
+                return self.layout.column("code", field, True)
+            return self.layout.column("code", field)
         return self.layout.column("value", name)
 
     def _block(self, slot: Slot) -> None:
@@ -365,7 +368,7 @@ class Frame:
     def folded(self, node: Node) -> list[str | None]:
         """The same text as rules compare it: folded, unless it is a key."""
         column = self.raw(node)
-        if is_key(node) or isinstance(node, Window):  # what histories give back was folded on its way in
+        if is_key(node):
             return column
         folds = _Folds()
         return [None if text is None else folds[text] for text in column]
@@ -404,22 +407,28 @@ class Frame:
 
     def keys(self, plans: Sequence[RolePlan]) -> list[list[list[Key | None]]]:
         """The entity keys of every row, per role and look; None where any part is missing."""
-        cache: dict[str, list[Any]] = {}
-        return [[self._keys(look, cache) for look in plan.looks] for plan in plans]
+        cache: dict[tuple[str, bool], list[Any]] = {}
+        return [[self._keys(plan.by, look, cache) for look in plan.looks] for plan in plans]
 
-    def _keys(self, names: tuple[str, ...], cache: dict[str, list[Any]]) -> list[Key | None]:
-        columns = [self._key_part(name, cache) for name in names]
+    def _keys(
+        self, by: tuple[str, ...], names: tuple[str, ...], cache: dict[tuple[str, bool], list[Any]]
+    ) -> list[Key | None]:
+        columns = [self._key_part(name, role in KEYS, cache) for role, name in zip(by, names, strict=True)]
         if len(columns) == 1:
             return columns[0]
         return [None if None in parts else parts for parts in zip(*columns, strict=True)]
 
-    def _key_part(self, name: str, cache: dict[str, list[Any]]) -> list[Any]:
-        if name not in cache:
-            if self.ruleset.kind(name) == "text":
-                cache[name] = self.folded(Field(type=Type.TEXT, name=name))
+    def _key_part(self, name: str, exact: bool, cache: dict[tuple[str, bool], list[Any]]) -> list[Any]:
+        """A field as part of a key: it compares like the field it is looked up as."""
+        key = (name, exact)
+        if key not in cache:
+            if self.ruleset.kind(name) != "text":
+                cache[key] = self.batch.columns.get(name) or [None] * len(self.batch)
             else:
-                cache[name] = self.batch.columns.get(name) or [None] * len(self.batch)
-        return cache[name]
+                column = self.raw(Field(type=Type.TEXT, name=name))
+                folds = _Folds()
+                cache[key] = column if exact else [None if text is None else folds[text] for text in column]
+        return cache[key]
 
 
 class _Folds(dict[str, str]):

@@ -306,8 +306,10 @@ def fold(
                                     high += increment(HIGH_SQUARE, seen)
                                     cross += increment(CROSS, seen)
                                     lows += increment(LOW_SQUARE, seen)
-                elif op == COUNT:
-                    n = end - low if p < 0 else prefix[end * prefix_count + p] - prefix[low * prefix_count + p]
+                elif op == COUNT and p < 0:
+                    n = end - low
+                elif op == COUNT and end > low:
+                    n = prefix[end * prefix_count + p] - prefix[low * prefix_count + p]
                 elif end > low:
                     above = end * prefix_count + p
                     below = low * prefix_count + p
