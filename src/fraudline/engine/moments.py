@@ -82,11 +82,11 @@ class Clockwork:
     def column(self, values: list[Any], zone_of: Sequence[str | None] | None) -> Times:
         """The instants of these values. `zone_of` names the zone of each where the transactions carry one."""
         count = len(values)
-        if count >= WHOLE_COLUMN_MIN and self.spec.format is None and all(type(value) is str for value in values):
+        if count >= WHOLE_COLUMN_MIN and self.spec.format is None and set(map(type, values)) == {str}:
             found = _column_of_one_shape(values)
             if found is not None:
                 return self._resolve(found[0], [found[1]] * count, [found[2]] * count, {}, zone_of)
-        if count >= WHOLE_COLUMN_MIN and all(type(value) is datetime and value.tzinfo is None for value in values):
+        if count >= WHOLE_COLUMN_MIN and _naive(values):
             local = np.array(values, dtype="datetime64[ms]").astype(np.int64).tolist()
             return self._resolve(local, [False] * count, [False] * count, {}, zone_of)
         read = [self._read(value) for value in values]
@@ -208,6 +208,10 @@ def _offset_ms(offset: str) -> int | None:
     if hours > 15 or minutes > 59:
         return None
     return (hours * 3600 + minutes * 60) * (-1000 if offset[0] == "-" else 1000)
+
+
+def _naive(values: list[Any]) -> bool:
+    return set(map(type, values)) == {datetime} and {value.tzinfo for value in values} == {None}
 
 
 def _datetime(value: datetime) -> Wall:

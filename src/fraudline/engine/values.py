@@ -73,7 +73,7 @@ def one_by_one(values: list[Any], parse: Callable[[Any], Any]) -> Parsed:
 
 def texts(values: list[Any], bytes_max: int = TEXT_BYTES_MAX) -> Parsed:
     """Text as received. Whole numbers of JSON and Parquet become their digits."""
-    if all(type(value) is str for value in values) and _clean("".join(values), max(map(len, values)), bytes_max):
+    if set(map(type, values)) == {str} and _clean("".join(values), max(map(len, values)), bytes_max):
         return values, {}
     return one_by_one(values, lambda value: _text(value, bytes_max))
 
