@@ -60,8 +60,8 @@ _SEARCHED = " || char(31) || ".join(
 # What SQLite's error names mean, as the end of a sentence and what to do about it.
 _MEANINGS = {
     "SQLITE_FULL": "the disk is full. Free some space and run the same command again; nothing is left half-written.",
-    "SQLITE_READONLY": "it is read-only here, and SQLite writes beside a file even to read it. Copy the workspace to a folder"
-    " this user may write to, or name another with --workspace.",
+    "SQLITE_READONLY": "it is read-only here, and SQLite writes beside a file even to read it. Copy the workspace"
+    " to a folder this user may write to, or name another with --workspace.",
     "SQLITE_IOERR": "the disk reported an input/output error. Check the disk and its free space, then try again.",
     "SQLITE_BUSY": "another program holds it locked. Close what has it open, then try again.",
     "SQLITE_LOCKED": "another program holds it locked. Close what has it open, then try again.",
