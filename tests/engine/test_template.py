@@ -14,6 +14,10 @@ def test_values_and_limits_with_their_places() -> None:
     ]
 
 
+def test_doubled_braces_are_braces() -> None:
+    assert placeholders("{{amount}} {{{account}}}") == [Placeholder("account", False, 13, 22)]
+
+
 @pytest.mark.parametrize(
     ("reason", "position"),
     [
@@ -23,7 +27,9 @@ def test_values_and_limits_with_their_places() -> None:
         ("a}", 1),
         ("{}", 0),
         ("{a:max}", 0),
-        ("{{a}}", 0),
+        ("{{a}}", None),
+        ("{{{a}}}", None),
+        ("{{a}", 3),
         ("{a} }", 4),
     ],
 )

@@ -1,11 +1,11 @@
-"""The placeholders of a reason: `{name}` is a value seen, `{name:limit}` what it was compared with."""
+"""The placeholders of a reason: `{name}` is a value seen, `{name:limit}` what it was compared with, `{{` a brace."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(:limit)?\}")
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)(:limit)?\}")
 _BRACE = re.compile(r"[{}]")
 
 
@@ -25,7 +25,8 @@ def placeholders(reason: str) -> list[Placeholder]:
     >>> [(p.name, p.limit) for p in placeholders("{amount} is above {amount:limit}")]
     [('amount', False), ('amount', True)]
     """
-    return [Placeholder(f[1], f[2] is not None, f.start(), f.end()) for f in _PLACEHOLDER.finditer(reason)]
+    found = _PLACEHOLDER.finditer(reason)
+    return [Placeholder(f[1], f[2] is not None, f.start(), f.end()) for f in found if f[1]]
 
 
 def stray_brace(reason: str) -> int | None:
