@@ -17,6 +17,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import typing
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,17 @@ def default_of(parameter: Any) -> str:
     return f"`{value}`" if value is not True else "yes"
 
 
+def choices(parameter: Any) -> str:
+    """The words an option can be, where it can only be some."""
+    written = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    for kind in (written, *typing.get_args(written)):
+        if isinstance(kind, type) and issubclass(kind, enum.Enum):
+            return ": " + ", ".join(f"`{member.value}`" for member in kind)
+        if typing.get_origin(kind) is typing.Literal:
+            return ": " + ", ".join(f"`{word}`" for word in typing.get_args(kind))
+    return ""
+
+
 def parameter_rows(command: Any) -> list[tuple[str, str, str]]:
     """One row for each argument and option: how it is written, what it does, its default."""
     rows = []
@@ -99,7 +111,8 @@ def parameter_rows(command: Any) -> list[tuple[str, str, str]]:
         names = [parameter.metavar or parameter.name.upper()] if positional else parameter.opts
         written = ", ".join(f"`{name}`" for name in (*names, *parameter.secondary_opts))
         environment = f" (or `{parameter.envvar}`)" if isinstance(parameter.envvar, str) else ""
-        rows.append((written, sentence(getattr(parameter, "help", "")) + environment, default_of(parameter)))
+        does = sentence(getattr(parameter, "help", "")).rstrip(".") + choices(parameter) + environment
+        rows.append((written, does, default_of(parameter)))
     return rows
 
 
