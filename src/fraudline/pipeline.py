@@ -18,7 +18,7 @@ from fraudline.engine.decide import Decided as Decisions
 from fraudline.engine.decide import decide
 from fraudline.ports import Commit, Histories, Store
 
-BATCH_ROWS = 5_000
+BATCH_ROWS = 10_000
 REJECTED_KEPT = 10_000  # a receipt lists this many rejected rows; its count is always complete
 
 
@@ -154,6 +154,7 @@ def _commit_of(batch: Batch, decisions: Decisions, run: Run) -> Commit:
         source=run.source,
         path=run.path,
         engine=__version__,
+        data=explain.data_versions(),
         alerts=[
             _alert(run.program, batch, i, facts)
             for i, (facts, raised) in enumerate(zip(decisions.facts, decisions.raised, strict=True))

@@ -25,7 +25,7 @@ class Commit:
 
     `payloads` are the transactions' typed values as stored (see `engine.record`), `facts` the packed facts, `hashes`
     their SHA-256; `levels`, `outcomes`, `scores`, `raised` repeat what people filter by. `source` names the receipt or
-    stream, `path` the door.
+    stream, `path` the door, `data` the versions of the data files.
     """
 
     batch: Batch
@@ -41,6 +41,7 @@ class Commit:
     source: str
     path: str
     engine: str
+    data: str = ""
     alerts: list[Alert] = field(default_factory=list)
 
 

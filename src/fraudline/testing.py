@@ -212,6 +212,7 @@ def _rows(commit: Commit, ruleset: Ruleset, first: int) -> list[_Row]:
                 transaction=decode(payload, ruleset),
                 facts=facts,
                 hash=digest,
+                data=commit.data,
             ),
             level,
             outcome,

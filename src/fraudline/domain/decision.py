@@ -49,7 +49,10 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """A stored decision: facts as bytes (what replay compares), their SHA-256, and the envelope."""
+    """A stored decision: facts as bytes (what replay compares), their SHA-256, and the envelope.
+
+    `data` names the versions of the data files (time zones, cities, currencies) it was made with.
+    """
 
     sequence: int
     transaction_id: str
@@ -64,6 +67,7 @@ class Decision(msgspec.Struct, frozen=True):
     transaction: dict[str, Any]
     facts: bytes
     hash: bytes
+    data: str = ""
 
 
 class Decided(msgspec.Struct, frozen=True):

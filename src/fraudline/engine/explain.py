@@ -65,7 +65,9 @@ def document(program: Program, decision: Decision, tenant: str = "default") -> d
         "engine": decision.engine,
         "hash": decision.hash.hex(),
     }
-    return {"schema": SCHEMA, **body(program, transaction, decision.facts), **envelope}
+    rendered = body(program, transaction, decision.facts)
+    rendered["versions"] = versions(program, decision.data)
+    return {"schema": SCHEMA, **rendered, **envelope}
 
 
 def body(program: Program, transaction: dict[str, Any], facts: bytes) -> dict[str, Any]:
@@ -131,8 +133,8 @@ def _text_slots(program: Program) -> list[int]:
     return [position for position, at in enumerate(places) if at in coded]
 
 
-def versions(program: Program) -> dict[str, Any]:
-    """What a decision was made with."""
+def versions(program: Program, data: str | None = None) -> dict[str, Any]:
+    """What a decision was made with: by default, what one made now would be."""
     ruleset = program.ruleset
     lists = hashlib.sha256(msgspec.json.encode(ruleset.lists, order="deterministic")).hexdigest()
     return {
@@ -140,15 +142,15 @@ def versions(program: Program) -> dict[str, Any]:
         "lists": lists,
         "rates": None,
         "model": None,
-        "data": data_versions(),
+        "data": dict(part.split("=", 1) for part in (data or data_versions()).split("; ")),
     }
 
 
 @lru_cache(maxsize=1)
-def data_versions() -> dict[str, str]:
-    """The versioned data files a decision depends on."""
+def data_versions() -> str:
+    """The versions of the data files a decision depends on: `tz=...; cities=...; currencies=...`."""
     currencies = hashlib.sha256(msgspec.json.encode(DECIMALS, order="deterministic")).hexdigest()
-    return {"tz": zones.tz_version(), "cities": places.cities_version(), "currencies": currencies[:16]}
+    return f"tz={zones.tz_version()}; cities={places.cities_version()[:16]}; currencies={currencies[:16]}"
 
 
 def consistency(program: Program) -> dict[str, str]:

@@ -55,6 +55,8 @@ def pack(
     each text slot.
     """
     n = len(columns["score"])
+    if n == 0:
+        return []
     rows = np.zeros(n, dtype=_dtype(len(states), len(values)))
     rows["layout"] = LAYOUT
     for label, column in columns.items():

@@ -28,7 +28,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX control_log ON control (log)",
         # Where decisions came from, written once instead of in every row.
         "CREATE TABLE origins (origin INTEGER PRIMARY KEY, source TEXT NOT NULL, path TEXT NOT NULL,"
-        " engine TEXT NOT NULL, UNIQUE (source, path, engine)) STRICT",
+        " engine TEXT NOT NULL, data TEXT NOT NULL, UNIQUE (source, path, engine, data)) STRICT",
         # The log. The columns before `fingerprint` are what people filter and sort by.
         "CREATE TABLE decisions (sequence INTEGER PRIMARY KEY, log INTEGER NOT NULL, id TEXT NOT NULL,"
         " occurred_at INTEGER NOT NULL, received_at INTEGER NOT NULL, revision INTEGER NOT NULL,"

@@ -85,7 +85,7 @@ class EmbeddedStore:
         self._name = log
         self._read_only = read_only
         self._rulesets: dict[int, Ruleset] = {}
-        self._origins: dict[int, tuple[str, str, str]] = {}
+        self._origins: dict[int, tuple[str, str, str, str]] = {}
         self._rule_positions: dict[int, dict[str, int]] = {}
         self._lock = None if read_only else WriterLock(path.with_suffix(".lock"))
         try:
@@ -243,11 +243,11 @@ class EmbeddedStore:
         return first
 
     def _origin(self, commit: Commit) -> int:
-        values = (commit.source, commit.path, commit.engine)
-        sql = "SELECT origin FROM origins WHERE source = ? AND path = ? AND engine = ?"
+        values = (commit.source, commit.path, commit.engine, commit.data)
+        sql = "SELECT origin FROM origins WHERE source = ? AND path = ? AND engine = ? AND data = ?"
         row = self._connection.execute(sql, values).fetchone()
         if row is None:
-            sql = "INSERT INTO origins (source, path, engine) VALUES (?, ?, ?) RETURNING origin"
+            sql = "INSERT INTO origins (source, path, engine, data) VALUES (?, ?, ?, ?) RETURNING origin"
             row = self._connection.execute(sql, values).fetchone()
         return int(row[0])
 
@@ -309,7 +309,7 @@ class EmbeddedStore:
 
     def _decision(self, row: tuple[Any, ...]) -> Decision:
         sequence, id_, fingerprint, received_at, occurred_at, revision, position, origin, facts, digest, payload = row
-        source, path, engine = self._origins.get(origin) or self._learn_origin(origin)
+        source, path, engine, data = self._origins.get(origin) or self._learn_origin(origin)
         return Decision(
             sequence=sequence,
             transaction_id=id_,
@@ -324,12 +324,13 @@ class EmbeddedStore:
             transaction=decode(payload, self._rulesets.get(revision) or self.ruleset(revision)),
             facts=facts,
             hash=digest,
+            data=data,
         )
 
-    def _learn_origin(self, origin: int) -> tuple[str, str, str]:
-        sql = "SELECT source, path, engine FROM origins WHERE origin = ?"
-        source, path, engine = self._connection.execute(sql, (origin,)).fetchone()
-        self._origins[origin] = (source, path, engine)
+    def _learn_origin(self, origin: int) -> tuple[str, str, str, str]:
+        sql = "SELECT source, path, engine, data FROM origins WHERE origin = ?"
+        source, path, engine, data = self._connection.execute(sql, (origin,)).fetchone()
+        self._origins[origin] = (source, path, engine, data)
         return self._origins[origin]
 
     def _learn_rules(self) -> None:
@@ -344,6 +345,11 @@ class EmbeddedStore:
     def _fired(self, facts: bytes, revision: int, rule: str) -> bool:
         position = self._rule_positions.get(revision, {}).get(rule)
         return position is not None and has_fired(facts, position)
+
+    def count(self) -> int:
+        """How many decisions this store sees."""
+        with self._translated("read"):
+            return int(self._seen("SELECT count(*) FROM decisions WHERE {visible}").fetchone()[0])
 
     # Control entries
 
@@ -381,6 +387,12 @@ class EmbeddedStore:
         with self._translated("read"):
             return int(self._seen("SELECT ifnull(max(revision), 0) FROM control WHERE {visible}").fetchone()[0])
 
+    def revisions(self) -> list[int]:
+        """All revisions this store sees, oldest first."""
+        with self._translated("read"):
+            found = self._seen("SELECT revision FROM control WHERE {visible} ORDER BY revision").fetchall()
+        return [int(revision) for (revision,) in found]
+
     # Receipts
 
     def begin(self, receipt: Receipt) -> Receipt:
@@ -412,6 +424,13 @@ class EmbeddedStore:
             ).rowcount
             if changed == 0:
                 raise StoreError(f"{self._path} holds no receipt {receipt.source!r}; begin it before finishing it.")
+
+    def receipt(self, source: str) -> Receipt | None:
+        """The receipt that decisions name as their source, None where there is none."""
+        with self._translated("read"):
+            number = source.removeprefix("file:")
+            row = self._seen("SELECT body FROM receipts WHERE {visible} AND number = ?", number).fetchone()
+        return _receipt(row[0]) if row else None
 
     def receipts(self, limit: int = 20) -> list[Receipt]:
         """Receipts, newest first."""
