@@ -57,7 +57,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -287,6 +286,15 @@ def names(node: ast.expr) -> tuple[str, ...]:
     return (node.id,)
 
 
+@cache
+def literal(node: ast.Constant) -> bool | Text | Decimal:
+    """What is written."""
+    if isinstance(node.value, bool):
+        return node.value
+    return Text(node.value) if isinstance(node.value, str) else Decimal(repr(node.value))
+
+
+@cache
 def is_window(node: ast.AST) -> bool:
     """Whether a call looks back: windows have `by=`, their scalar twins have not."""
     if not isinstance(node, ast.Call) or called(node) not in WINDOWS:
@@ -366,11 +374,11 @@ def comparable(left: Any, right: Any, decimals: int) -> tuple[Any, Any]:
     return as_float(left, decimals), as_float(right, decimals)
 
 
-def exactly(value: Decimal | Scaled | Money, decimals: int) -> Fraction:
+def exactly(value: Decimal | Scaled | Money, decimals: int) -> Decimal:
     """A value in major units, not rounded."""
     if isinstance(value, Money):
-        return Fraction(value.minor, 10**decimals)
-    return Fraction(value.units, 10**value.decimals) if isinstance(value, Scaled) else Fraction(value)
+        return Decimal(value.minor).scaleb(-decimals)
+    return Decimal(value.units).scaleb(-value.decimals) if isinstance(value, Scaled) else value
 
 
 def as_float(value: Any, decimals: int) -> float:
@@ -659,9 +667,7 @@ class Look:
     def value(self, node: ast.expr) -> Any:
         """What an expression is worth; None where missing or unknown."""
         if isinstance(node, ast.Constant):
-            if isinstance(node.value, bool):
-                return node.value
-            return Text(node.value) if isinstance(node.value, str) else Decimal(repr(node.value))
+            return literal(node)
         if isinstance(node, ast.Name):
             return self._name(node.id)
         if isinstance(node, ast.BoolOp):
@@ -820,7 +826,7 @@ class Look:
         if name == "is_round":
             if isinstance(first, float):
                 return first % float(values[1]) == 0
-            return exactly(first, decimals) % Fraction(values[1]) == 0
+            return exactly(first, decimals) % values[1] == 0
         if name == "distance_km":
             return distance_m(*(as_float(value, decimals) for value in values)) / 1000
         value = as_float(first, decimals)

@@ -204,7 +204,7 @@ class Writer:
 
     # conditions
 
-    def condition(self, depth: int = 3) -> str:
+    def condition(self, depth: int) -> str:
         if depth > 0 and self.random.random() < 0.6:
             left, right = self.condition(depth - 1), self.condition(depth - 1)
             both = self.of("({}) and ({})", "({}) or ({})", "({}) and not ({})", "({}) == ({})", "({}) != ({})")
@@ -363,7 +363,7 @@ class Writer:
         return f"{function}({', '.join(parts)})"
 
 
-def rulesets(random: Random, rules: int = 8, windows: int = 6) -> dict[str, Any]:
+def rulesets(random: Random, rules: int = 5, windows: int = 5) -> dict[str, Any]:
     """A random valid ruleset. Its features `w0`, `w1` ... are single windows, `named` a number for the rules to use."""
     writer = Writer(random)
     kinds: list[Callable[[], str]] = [
@@ -403,7 +403,12 @@ def rulesets(random: Random, rules: int = 8, windows: int = 6) -> dict[str, Any]
 
 def rule(random: Random, writer: Writer, number: int, rules: int) -> dict[str, Any]:
     """One random rule, which may force an outcome and suppress others."""
-    told: dict[str, Any] = {"id": f"r{number}", "when": writer.condition(), "reason": "drawn", "points": 0}
+    told: dict[str, Any] = {
+        "id": f"r{number}",
+        "when": writer.condition(random.choice((0, 1, 2, 3))),
+        "reason": "drawn",
+        "points": 0,
+    }
     told["points"] = random.choice((0, 5, 15, 25, 40, -10))
     if random.random() < 0.2:
         told["outcome"] = random.choice(("review", "decline", "approve"))
