@@ -45,7 +45,7 @@ class Delimited:
         header = self._header_lines()
         self._delimiter = delimiter or _delimiter(header, required)
         self.columns = self._read_header(header)
-        self._places = {name: place for place, name in reversed(list(enumerate(self.columns)))}
+        self._places = {name: self.columns.index(name) for name in self.columns}
         self._wanted = [name for name in self._places if wanted is None or name in wanted]
 
     # The header
@@ -259,5 +259,5 @@ def _fit(lines: list[str], delimiter: str, required: Sequence[str]) -> tuple[int
     try:
         names = next(csv.reader(_Feed(lines, 0), delimiter=delimiter, strict=True))
     except (csv.Error, _Unfinished, _TooLong):
-        return 0, 0
+        return 0, len(lines[0].split(delimiter))  # the header will be refused; it is still cut where it should be
     return len(set(names) & set(required)), len(names)
