@@ -37,7 +37,7 @@ class Run:
 
 @dataclass(slots=True)
 class Report:
-    """How each transaction of a batch ended: `endings` runs parallel to it, `facts` too (empty where not decided now)."""
+    """How each transaction of a batch ended. The lists run parallel to it; `facts` is empty where not decided now."""
 
     batch: Batch
     endings: list[str] = field(default_factory=list)

@@ -47,7 +47,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What `decisions list` asks for. Times are UTC ms, `since` is included and `until` is not; `min_amount` is in minor units.
+    """What `decisions list` asks for. Times are UTC ms, `since` included, `until` not; `min_amount` in minor units.
 
     Location is compared whole, `text` is a substring of id, account, merchant, location or description; neither
     regards case. Equal ranks stand in order of sequence, newest first where `sort` begins with a minus.

@@ -108,55 +108,25 @@ class Role:
         for label in ("start", "head", "tail", "room"):
             setattr(self, label, np.concatenate([getattr(self, label), np.zeros(extra, dtype=np.int64)]))
 
-    def grow(self, rows: int) -> None:
-        """Make the arena larger by at least this many rows; first squeeze out what is dead, if that is worth it."""
-        used = int(self.top[0])
-        live = sum(int(self.tail[e]) - int(self.head[e]) for e in range(len(self.entities)))
-        if live + len(self.entities) < used // 2:
-            self._repack()
-            used = int(self.top[0])
-        size = max(rows + used, used + used // 2, 64)
-        self._resize(size)
+    def grow(self, rows: int, engine: Any) -> None:
+        """Make the arena larger by at least this many rows; squeeze out what is dead, where that is worth it."""
+        count, used = len(self.entities), int(self.top[0])
+        live = engine.live_rows(count, self.head, self.tail)
+        least = live + live // 8 + 2 * count + rows + 64  # what `repack` may use, and the rows to come
+        size = least + live if live + count < used // 2 else max(least, used + used // 2)
+        old = [getattr(self, label) for label, _ in self._columns()]
+        fresh = [self._zeros(size * stride, column) for (_, stride), column in zip(self._columns(), old, strict=True)]
+        width = (self.prefix_count, len(self.plan.values))
+        self.top[0] = engine.repack(count, self.start, self.head, self.tail, self.room, *old, *fresh, *width)
+        for (label, _), column in zip(self._columns(), fresh, strict=True):
+            setattr(self, label, column)
 
-    def _resize(self, size: int) -> None:
-        for label, stride in self._columns():
-            column = getattr(self, label)
-            extra = size * stride - len(column)
-            if extra <= 0:
-                continue
-            if isinstance(column, list):
-                column.extend([0] * extra)
-            else:
-                setattr(self, label, np.concatenate([column, np.zeros(extra, dtype=column.dtype)]))
+    @staticmethod
+    def _zeros(size: int, like: Any) -> Any:
+        return [0] * size if isinstance(like, list) else np.zeros(size, dtype=like.dtype)
 
     def _columns(self) -> tuple[tuple[str, int], ...]:
         return (("when", 1), ("name", 1), ("prefix", self.prefix_count), ("kept", len(self.plan.values)))
-
-    def _repack(self) -> None:
-        """Move every block to the front in order, with the slack a new block has; totals start again at zero."""
-        fresh: dict[str, list[Any]] = {label: [] for label, _ in self._columns()}
-        target = 0
-        for e in range(len(self.entities)):
-            low, high = int(self.head[e]), int(self.tail[e])
-            if high == low:
-                self.start[e] = self.head[e] = self.tail[e] = self.room[e] = 0
-                continue
-            size = high - low + ((high - low) >> 3) + 2
-            for label, stride in self._columns():
-                column = list(getattr(self, label)[low * stride : (high + 1) * stride])
-                if label == "prefix" and stride:
-                    base = column[:stride]
-                    column = [total - base[k % stride] for k, total in enumerate(column)]
-                fresh[label].extend(column)
-                fresh[label].extend([0] * (size * stride - len(column)))
-            self.start[e] = self.head[e] = target
-            self.tail[e] = target + high - low
-            self.room[e] = target + size
-            target += size
-        for label, column in fresh.items():
-            old = getattr(self, label)
-            setattr(self, label, column if isinstance(old, list) else np.array(column, dtype=old.dtype))
-        self.top[0] = target
 
     def to_arrays(self) -> None:
         """Lists become NumPy arrays, once, for the compiled kernel."""
@@ -266,7 +236,7 @@ class State:
             )  # fmt: skip
             if reached < stop:
                 entity = int(looks[0][reached])
-                role.grow(2 * (int(role.tail[entity]) - int(role.head[entity])) + (n - reached) + 8)
+                role.grow(2 * (int(role.tail[entity]) - int(role.head[entity])) + (n - reached) + 8, engine)
             row = reached
 
     @staticmethod

@@ -195,6 +195,59 @@ def increment(kind: int, value: float) -> int:
 
 
 @compiled
+def live_rows(count: int, head: Any, tail: Any) -> int:
+    """How many rows the first `count` entities hold."""
+    rows = 0
+    for e in range(count):
+        rows += tail[e] - head[e]
+    return rows
+
+
+@compiled
+def repack(
+    count: int,
+    start: Any,
+    head: Any,
+    tail: Any,
+    room: Any,
+    when: Any,
+    name: Any,
+    prefix: Any,
+    kept: Any,
+    new_when: Any,
+    new_name: Any,
+    new_prefix: Any,
+    new_kept: Any,
+    prefix_count: int,
+    value_count: int,
+) -> int:
+    """Copy every block into a new arena, side by side, without what was evicted; totals start again at zero.
+
+    Each block keeps an eighth of its length free. Returns how much of the arena is used.
+    """
+    target = 0
+    for e in range(count):
+        low = head[e]
+        rows = tail[e] - low
+        if rows == 0:
+            start[e] = head[e] = tail[e] = room[e] = 0
+            continue
+        for k in range(rows):
+            new_when[target + k] = when[low + k]
+            new_name[target + k] = name[low + k]
+        for k in range(rows * value_count):
+            new_kept[target * value_count + k] = kept[low * value_count + k]
+        for k in range((rows + 1) * prefix_count):
+            base = prefix[low * prefix_count + k % prefix_count]
+            new_prefix[target * prefix_count + k] = prefix[low * prefix_count + k] - base
+        start[e] = head[e] = target
+        tail[e] = target + rows
+        target += rows + (rows >> 3) + 2
+        room[e] = target
+    return target
+
+
+@compiled
 def fold(
     first: int,
     last: int,
