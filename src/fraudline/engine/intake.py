@@ -12,6 +12,7 @@ with the minor units of that currency.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from itertools import compress
@@ -372,17 +373,16 @@ def absent_columns(ruleset: Ruleset, columns: Iterable[str]) -> tuple[str, ...]:
 
 def check_columns(ruleset: Ruleset, columns: Sequence[str]) -> None:
     """Raise UnusableInput where an input of these columns cannot be used: nothing of it is read then."""
-    doubled = sorted({name for name in columns if columns.count(name) > 1})
+    doubled = sorted(name for name, count in Counter(columns).items() if name and count > 1)
     if doubled:
         raise UnusableInput(f"two columns are called {_listed(doubled)}; rename one of them in the header")
     refuse_forbidden(columns)
-    missing = [
-        spec for spec in ruleset.fields if spec.column in required_columns(ruleset) and spec.column not in columns
-    ]
-    missing = [spec for spec in missing if spec.name in REQUIRED]
+    had = set(columns)
+    needed = [spec for spec in ruleset.fields if spec.name in REQUIRED and not spec.generate]
+    missing = [spec for spec in needed if spec.column not in had]
     if missing:
         sentences = " ".join(_missing(spec, columns) for spec in missing)
-        raise UnusableInput(f"{sentences} The input has {_listed(columns) or 'no columns'}.")
+        raise UnusableInput(f"{sentences} Its columns are {_listed(columns) or 'none'}.")
 
 
 def refuse_forbidden(columns: Iterable[str]) -> None:

@@ -37,7 +37,7 @@ _TRUTH: Final = {"true": True, "false": False, "yes": True, "no": False, "1": Tr
 _NUMBER: Final = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]+))?")
 _NUMBERS: Final = re.compile(r"(?:[+-]?[0-9]{1,300}(?:\.[0-9]{1,300})?\n)*+")
 _MARKS: Final = ",._' \N{RIGHT SINGLE QUOTATION MARK}\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
-_AROUND: Final = re.compile(r"[+-]?([^0-9+-]{0,5})[+-]?[0-9](?:.*[0-9])?([^0-9]{0,5})", re.DOTALL)
+_AROUND: Final = re.compile(r"[+-]?([^0-9+\r\n-]{0,5})[+-]?[0-9](?:.*[0-9])?([^0-9\r\n]{0,5})")
 _SIGNS: Final = re.compile(r"[A-Za-z]{2,3}[.]?|[^A-Za-z0-9.,()_\s]|")  # "Rs.", "EUR", one sign, or only spaces
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]*")
 
