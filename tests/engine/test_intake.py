@@ -343,7 +343,8 @@ def test_a_city_adds_coordinates_where_there_are_none() -> None:
         (
             ["id", "occurred_at", "Amount"],
             "The column 'amount' is missing, which the field amount is read from. "
-            "The input has 'Amount': if that is it, declare `amount: {from: Amount}`. Its columns are 'id', 'occurred_at', 'Amount'.",
+            "The input has 'Amount': if that is it, declare `amount: {from: Amount}`. "
+            "Its columns are 'id', 'occurred_at', 'Amount'.",
         ),
         (
             ["id", "when", "amount"],

@@ -23,7 +23,7 @@ def clockwork(zone: str = "UTC", format: str | None = None) -> Clockwork:  # noq
     return Clockwork(FieldSpec(name="occurred_at", kind="time", column="when", format=format), zone)
 
 
-def one(value: Any, zone: str = "UTC", format: str | None = None, named: str | None = None) -> Any:  # noqa: A002  # same
+def one(value: Any, zone: str = "UTC", format: str | None = None, named: str | None = None) -> Any:  # noqa: A002  # the ruleset's word
     times = clockwork(zone, format).column([value], [named] if named else None)
     return times.faults.get(0) or (times.instants[0], times.day_only[0])
 
@@ -197,7 +197,7 @@ SHAPES = st.sampled_from(
 
 
 @given(
-    st.lists(st.datetimes(dt.datetime(1850, 1, 1), dt.datetime(2250, 1, 1)), min_size=1, max_size=4),  # noqa: DTZ001  # texts
+    st.lists(st.datetimes(dt.datetime(1850, 1, 1), dt.datetime(2250, 1, 1)), min_size=1, max_size=4),  # noqa: DTZ001  # they become texts
     SHAPES,
     st.sampled_from(["UTC", "Europe/Berlin"]),
     st.text("0123456789T:-Z ", max_size=20),
