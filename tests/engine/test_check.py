@@ -10,6 +10,7 @@ import pytest
 
 from fraudline.domain.errors import Problem, RulesetError
 from fraudline.domain.ruleset import DAY_MS, Example, FieldSpec, Ruleset, from_canonical
+from fraudline.domain.transaction import FIELDS
 from fraudline.engine import check
 from fraudline.engine.expression import trees
 
@@ -122,14 +123,12 @@ def test_values_that_yaml_would_guess_stay_text() -> None:
     assert rapid.examples == (Example(stream=stream, fires=(False, None), line=43),)
 
 
-def test_fields_are_the_required_the_declared_the_used_and_the_attributes() -> None:
+def test_fields_are_the_required_the_declared_the_standard_and_the_attributes() -> None:
     ruleset = check.load(EVERYTHING)
-    assert [spec.name for spec in ruleset.fields] == [
-        *("id", "occurred_at", "amount"),  # required
-        *("account", "location"),  # declared
-        *("card", "payee", "merchant", "device", "description"),  # used by rules, reasons, examples
-        *("department", "opened_at", "items"),  # attributes
-    ]
+    first = ("id", "occurred_at", "amount", "account", "location")  # required, declared
+    own = ("department", "opened_at", "items")
+    standard = tuple(name for name in FIELDS if name not in first)
+    assert tuple(spec.name for spec in ruleset.fields) == (*first, *standard, *own)
     specs = {spec.name: spec for spec in ruleset.fields}
     assert specs["id"].generate == "content"
     assert specs["occurred_at"] == FieldSpec(name="occurred_at", kind="time", column="Date", format="%d/%m/%Y")
@@ -140,9 +139,14 @@ def test_fields_are_the_required_the_declared_the_used_and_the_attributes() -> N
     assert specs["items"].decimals == 0
 
 
-def test_windows_over_places_need_places() -> None:
-    ruleset = check.load(HEAD + "rules: [{id: fast, when: speed_kmh(by=card) > 900}]\n")
-    assert [spec.name for spec in ruleset.fields][3:] == ["card", "latitude", "longitude"]
+def test_a_column_that_another_field_is_read_from_is_read_once() -> None:
+    text = HEAD + "attributes: {shop: {type: text, from: merchant}}\nrules: [{id: big, when: amount > 1}]\n"
+    assert "merchant" not in {spec.name for spec in check.load(text).fields}
+    used = text.replace("amount > 1", "merchant == 'A'").replace("'A'", '"A"')
+    assert "merchant" in {
+        spec.name
+        for spec in check.load(used.replace("when: merchant", "when: 'merchant").replace('"A"}', '"A"\'}')).fields
+    }
 
 
 def test_the_canonical_form_of_what_was_read_is_read_again() -> None:

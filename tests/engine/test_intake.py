@@ -6,12 +6,13 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fraudline.domain.errors import UnusableInput
-from fraudline.domain.ruleset import FieldSpec, Ruleset
+from fraudline.domain.ruleset import FieldSpec, Rule, Ruleset
 from fraudline.domain.transaction import FIELDS, Batch, Records, Rejected
 from fraudline.engine.cards import Tokens
 from fraudline.engine.intake import Intake, absent_columns, check_columns, required_columns, wanted_columns
@@ -365,7 +366,9 @@ def test_columns_that_can_be_used() -> None:
     check_columns(rules, ["Betrag", "", "id", "", "occurred_at", "more"])
     assert required_columns(rules) == ("id", "occurred_at", "Betrag")
     assert wanted_columns(rules) == ("id", "occurred_at", "Betrag", "account", "currency")
-    assert absent_columns(rules, ["id", "occurred_at", "Betrag"]) == ("account",)
+    assert absent_columns(rules, ["id", "occurred_at", "Betrag"]) == ()  # no rule asks for the account
+    asking = msgspec.structs.replace(rules, rules=(Rule(id="r", when='account == "A1"'),))
+    assert absent_columns(asking, ["id", "occurred_at", "Betrag"]) == ("account",)
     generated = ruleset(id=FieldSpec(name="id", kind="text", column="id", generate="row"))
     check_columns(generated, ["occurred_at", "amount"])
 

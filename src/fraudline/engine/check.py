@@ -24,9 +24,10 @@ from fraudline.domain.transaction import FIELDS, REQUIRED
 from fraudline.engine import lint, rulefile, zones
 from fraudline.engine.canonical import span_ms
 from fraudline.engine.expression import NAME, SPECIALS, Trees, alike, analyse
+from fraudline.engine.features import fields_read
 from fraudline.engine.rulefile import Entry, Mapping, Scalar, Sequence
 from fraudline.engine.template import placeholders
-from fraudline.engine.tree import FUNCTIONS, WINDOWS, Current, Field, Node, Window
+from fraudline.engine.tree import FUNCTIONS, WINDOWS, Node, Window
 
 KINDS = ("text", "number", "money", "boolean", "time")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -423,8 +424,15 @@ class _Reader:
         )
 
     def _specs(self, used: Iterable[str]) -> list[FieldSpec]:
-        """Required fields, declared ones, used ones, attributes: in this order, each once."""
-        names = dict.fromkeys((*REQUIRED, *self.declared, *(name for name in FIELDS if name in used)))
+        """Required fields, declared ones, all others of the standard, attributes: in this order, each once.
+
+        Histories hold what transactions said, not what today's rules ask, so that tomorrow's rule finds it there. Only
+        a field that no rule uses, and whose column another one is read from, is left out.
+        """
+        declared = {*self.declared.values(), *self.attributes.values()}
+        taken = {spec.column for spec in declared}
+        others = (name for name in FIELDS if name in used or name not in taken)
+        names = dict.fromkeys((*REQUIRED, *self.declared, *others))
         standard = [self.declared.get(name) or FieldSpec(name=name, kind=FIELDS[name], column=name) for name in names]
         return [*standard, *self.attributes.values()]
 
@@ -661,13 +669,7 @@ def _every_node(trees: Trees) -> Iterable[Node]:
 
 def _used(ruleset: Ruleset, trees: Trees) -> Iterable[str]:
     """Names of fields that expressions, reasons and examples use."""
-    for node in _every_node(trees):
-        if isinstance(node, Field | Current):
-            yield node.name
-        elif isinstance(node, Window):
-            yield from (*node.by, *node.of, *([node.value] if node.value else ()))
-            if node.function in _PLACES:
-                yield from ("latitude", "longitude")
+    yield from fields_read(trees)
     yield from ruleset.shared
     yield from ruleset.example_defaults
     for rule in ruleset.rules:

@@ -15,6 +15,7 @@ from typing import Any
 from fraudline.domain.ruleset import DAY_MS, Ruleset
 from fraudline.domain.transaction import KEYS, Batch
 from fraudline.engine import kernel, words, zones
+from fraudline.engine.expression import Trees
 from fraudline.engine.history import Key, RolePlan, Scan, State
 from fraudline.engine.tree import Call, Current, Feature, Field, Literal, Member, Node, Type, Window
 from fraudline.engine.tree import Compare as CompareNode
@@ -112,6 +113,20 @@ def deep(node: Node) -> Iterable[Node]:
     elif not isinstance(node, Window):
         for child in node.children():
             yield from deep(child)
+
+
+def fields_read(trees: Trees) -> set[str]:
+    """The fields that a ruleset's expressions look at, on the transaction or in its histories."""
+    used: set[str] = set()
+    for root in (*trees.rules, *trees.features.values(), trees.score, trees.alert):
+        for node in root.walk():
+            if isinstance(node, Field | Current):
+                used.add(node.name)
+            elif isinstance(node, Window):
+                used.update(filter(None, (*node.by, *node.of, node.value)))
+                if node.function in ("distance_km", "speed_kmh"):
+                    used.update(("latitude", "longitude"))
+    return used
 
 
 @dataclass(slots=True)

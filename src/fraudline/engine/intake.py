@@ -26,6 +26,8 @@ from fraudline.domain.ruleset import FieldSpec, Ruleset
 from fraudline.domain.transaction import KEYS, REQUIRED, Batch, Records, Rejected
 from fraudline.engine import places, zones
 from fraudline.engine.cards import Tokens, forbidden, pan_of, suspects
+from fraudline.engine.expression import trees
+from fraudline.engine.features import fields_read
 from fraudline.engine.moments import Clockwork, unusable_format
 from fraudline.engine.values import (
     ID_BYTES_MAX,
@@ -366,9 +368,10 @@ def required_columns(ruleset: Ruleset) -> tuple[str, ...]:
 
 
 def absent_columns(ruleset: Ruleset, columns: Iterable[str]) -> tuple[str, ...]:
-    """The columns the ruleset reads and this input has not: their fields are missing throughout."""
-    had = set(columns)
-    return tuple(dict.fromkeys(s.column for s in ruleset.fields if not s.generate and s.column not in had))
+    """The columns that a rule needs and this input has not: their fields are missing throughout."""
+    had, used = set(columns), fields_read(trees(ruleset))
+    wanted = (spec for spec in ruleset.fields if spec.name in used and not spec.generate)
+    return tuple(dict.fromkeys(spec.column for spec in wanted if spec.column not in had))
 
 
 def check_columns(ruleset: Ruleset, columns: Sequence[str]) -> None:
