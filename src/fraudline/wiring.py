@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
+from fraudline.adapters.embedded.exports import Kinds, Row, Writable, write_csv, write_parquet
 from fraudline.adapters.embedded.files import FileSource, open_source
 from fraudline.adapters.embedded.histories import MemoryHistories
+from fraudline.adapters.embedded.sorting import in_order
 from fraudline.adapters.embedded.store import EmbeddedStore
 from fraudline.adapters.embedded.workspace import Workspace
 from fraudline.domain.errors import Problem, UnusableInput, UsageError
 from fraudline.domain.ruleset import Ruleset
+from fraudline.domain.transaction import Batch
 from fraudline.engine import check
 from fraudline.engine.cards import Tokens
 from fraudline.engine.compile import Program
@@ -33,28 +36,22 @@ BYTES_PER_STORED_ROW = 500  # about what a decision takes in the database, its i
 
 
 File = FileSource
+Reader = EmbeddedStore  # what looking at decisions needs
 
 
 class Sorting:
-    unsorted = False
+    """Puts a file's transactions into the order of event time; sorted runs lie in the workspace, not in memory."""
 
-    def __init__(self, ruleset: Ruleset) -> None:
-        pass
+    def __init__(self, folder: Path) -> None:
+        self.unsorted = False
+        self._folder = folder
 
-    def __enter__(self): return self
-    def __exit__(self, *a): pass
-
-    def __call__(self, batches):
-        from fraudline.domain.transaction import Batch
-        whole = Batch()
-        for batch in batches:
-            for name in ("ids", "occurred_at", "day_only", "fingerprints", "rows"):
-                getattr(whole, name).extend(getattr(batch, name))
-            for name, column in batch.columns.items():
-                whole.columns.setdefault(name, []).extend(column)
-        order = sorted(range(len(whole)), key=lambda i: (whole.occurred_at[i], whole.ids[i].encode()))
-        self.unsorted = order != sorted(order)
-        yield whole.take(order)
+    def __call__(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """These batches in order."""
+        ordered = in_order(batches, self._folder)
+        for batch in ordered:
+            self.unsorted = ordered.unsorted
+            yield batch
 
 
 # ---- rulesets --------------------------------------------------------------------------------------------------------
@@ -207,7 +204,7 @@ class Desk:
 
     def ordering(self) -> Sorting:
         """What puts a file's transactions into the order of event time, in bounded memory."""
-        return Sorting(self.program.ruleset)
+        return Sorting(self.workspace.path)
 
 
 @contextmanager
@@ -229,10 +226,19 @@ def reading(path: Path, settings: Settings, log: str | None = None) -> EmbeddedS
     return Workspace(path).open_store(log, tenant=settings.tenant, read_only=True)
 
 
+def has_store(path: Path) -> bool:
+    """Whether anything was decided in this workspace."""
+    return Workspace(path).exists()
+
+
+def store_bytes(path: Path) -> int:
+    """How large the database of a workspace is."""
+    return Workspace(path).database.stat().st_size if has_store(path) else 0
+
+
 def stored_rows(path: Path) -> int:
     """About how many decisions a workspace holds."""
-    database = Workspace(path).database
-    return database.stat().st_size // BYTES_PER_STORED_ROW if database.exists() else 0
+    return store_bytes(path) // BYTES_PER_STORED_ROW
 
 
 def rows_about(file: str) -> int:
@@ -247,3 +253,24 @@ def rows_about(file: str) -> int:
 def folder(path: Path, name: str) -> Path:
     """A folder of the workspace, made where it is missing."""
     return Workspace(path).folder(name)
+
+
+def logs(store: Reader) -> dict[str, Ruleset]:
+    """The logs that a store sees, each with its newest ruleset."""
+    found = {}
+    for revision in store.revisions():
+        ruleset = store.ruleset(revision)
+        found[ruleset.name] = ruleset
+    return found
+
+
+def logs_of(path: Path, settings: Settings) -> dict[str, Ruleset]:
+    """The logs of a workspace, each with its newest ruleset."""
+    with reading(path, settings) as store:
+        return logs(store)
+
+
+def write_rows(rows: Iterable[Row], kinds: Kinds, format: str, file: Writable) -> None:  # noqa: A002 - what people call it
+    """Write rows as csv or parquet."""
+    writers = {"csv": write_csv, "parquet": write_parquet}
+    writers[format](rows, kinds, file)

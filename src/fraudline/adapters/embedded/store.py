@@ -351,6 +351,18 @@ class EmbeddedStore:
         with self._translated("read"):
             return int(self._seen("SELECT count(*) FROM decisions WHERE {visible}").fetchone()[0])
 
+    def check(self) -> None:
+        """Raise StoreError where the file is damaged."""
+        with self._translated("checked"):
+            said = [str(row[0]) for row in self._connection.execute("PRAGMA quick_check(3)")]
+        if said != ["ok"]:
+            raise StoreError(f"{self._path} is damaged: {'; '.join(said)}. Restore it from a backup.")
+
+    def version(self) -> int:
+        """The schema version of the file."""
+        with self._translated("read"):
+            return version_of(self._connection)
+
     # Control entries
 
     def activate(self, ruleset: Ruleset, at: int) -> int:

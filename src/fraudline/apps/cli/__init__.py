@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from fraudline.apps.cli import score
+from fraudline.apps.cli import decisions, demo, doctor, replay, rules, score
 from fraudline.apps.cli.root import Options, Root
 
 EVERYDAY, OPERATIONS = "Everyday", "Operations"
@@ -25,7 +25,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.command("demo", rich_help_panel=EVERYDAY)(demo.demo)
 app.command("score", rich_help_panel=EVERYDAY)(score.score)
+app.add_typer(decisions.app, name="decisions", rich_help_panel=EVERYDAY)
+app.add_typer(rules.app, name="rules", rich_help_panel=EVERYDAY)
+app.command("replay", rich_help_panel=OPERATIONS)(replay.replay)
+app.command("doctor", rich_help_panel=OPERATIONS)(doctor.doctor)
 
 
 def _print_version(asked: bool) -> None:
@@ -49,7 +54,9 @@ def fraudline(
             help="The folder that holds the log, rulesets and settings.",
         ),
     ] = Path(".fraudline"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no hints, only data and errors.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress and no hints, only data and errors.")
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", envvar="FRAUDLINE_DEBUG", help="Show the traceback of an unexpected failure.")
     ] = False,

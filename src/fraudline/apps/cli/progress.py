@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.progress import Progress, Task, TaskID
+
+T = TypeVar("T")
 
 WORTH_SHOWING_BYTES = 400_000  # smaller files are done before a bar could be read
 
@@ -42,6 +44,12 @@ class Bar:
         """So much is done altogether."""
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=amount)
+
+    def each(self, things: Iterable[T]) -> Iterator[T]:
+        """The same things, each counted as it passes."""
+        for thing in things:
+            yield thing
+            self.advance(1)
 
     def turn(self, what: str, total: int | None, unit: str = "rows") -> None:
         """Begin the next stretch."""

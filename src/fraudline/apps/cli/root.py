@@ -61,7 +61,7 @@ class Root(TyperGroup):
         except BrokenPipeError:
             silence_stdout()
             raise typer.Exit(0) from None
-        except Exception as error:  # noqa: BLE001 - the last place: told as a sentence, with its traceback under --debug
+        except Exception as error:  # the last place: told as a sentence, with its traceback under --debug
             raise typer.Exit(_told(error, ctx)) from error
 
 

@@ -37,14 +37,16 @@ def score(
     ] = Format.table,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write there instead of to the screen, whole or not at all."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write there instead of to the screen, whole or not at all."
+        ),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when a row was rejected or in conflict.")] = False,
 ) -> None:
     """Decide files of transactions, store every decision, and print what was found.
 
-    A row that cannot be read as a transaction is reported with its line, column and reason; all others are decided. Scoring
-    a file again finds duplicates and counts nothing twice, so an interrupted run is simply started again.
+    A row that cannot be read as a transaction is reported with its line, column and reason; all others are decided.
+    Scoring a file again finds duplicates and counts nothing twice, so an interrupted run is simply started again.
     """
     from fraudline.apps.cli import scoring, summary
     from fraudline.apps.cli.sink import Sink
@@ -56,10 +58,10 @@ def score(
         decisions = sink if format is Format.jsonl else None
         scored = scoring.score_files(files, rules, settings, options, decisions=decisions)
         if format is Format.table:
-            summary.print_tables(scored, rules, sink, options)
+            summary.print_tables(scored, rules, sink)
         elif format is Format.json:
             sink.json(summary.as_json(scored))
-    summary.print_messages(scored, rules, options, tables=format is Format.table)
+    summary.print_messages(scored, options, tables=format is Format.table)
     raise typer.Exit(_exit_code(scored, strict))
 
 

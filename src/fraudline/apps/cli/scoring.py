@@ -60,8 +60,8 @@ def chosen(given: str | None, settings: Settings, workspace: Path) -> Ruleset:
     if name is None:
         choices = wiring.choices(workspace)
         raise UsageError(
-            f"Which ruleset? Add --ruleset NAME_OR_FILE, or write `ruleset = \"...\"` into {workspace / 'fraudline.toml'}. "
-            + choices
+            'Which ruleset? Add --ruleset NAME_OR_FILE, or write `ruleset = "..."` into '
+            f"{workspace / 'fraudline.toml'}. {choices}"
         )
     return wiring.find_ruleset(name, workspace)
 
@@ -111,7 +111,7 @@ def _score(
     began = time.perf_counter()
     with desk.open(entry.file) as source:
         receipt = desk.store.begin(_receipt(source, desk.program.ruleset))
-        entry.absent = absent_columns(desk.program.ruleset, source.columns)
+        entry.absent = _absent(desk.program.ruleset, source)
         run = Run(desk.program, desk.store, desk.histories, revision, receipt.received_at, receipt.source, "cli")
         reader = desk.reader(receipt.received_at, source.sha256)
         worth = source.bytes_total >= progress.WORTH_SHOWING_BYTES
@@ -122,11 +122,16 @@ def _score(
                 watch.follow(report)
                 seen(report)
 
-            with desk.ordering() as ordering:
-                entry.receipt = process_file(watch.read(source), reader, ordering, run, receipt, follow)
+            entry.receipt = process_file(watch.read(source), reader, desk.ordering(), run, receipt, follow)
             entry.alerts = watch.top_alerts()
     entry.seconds = time.perf_counter() - began
     entry.receipt_file = _write_receipt(entry.receipt, options.workspace)
+
+
+def _absent(ruleset: Ruleset, source: wiring.File) -> tuple[str, ...]:
+    """Columns the ruleset reads and the file has not; coordinates are no loss where they are looked up."""
+    looked_up = {"latitude", "longitude"} if any(spec.geocode for spec in ruleset.fields) else set()
+    return tuple(name for name in absent_columns(ruleset, source.columns) if name not in looked_up)
 
 
 def _receipt(source: wiring.File, ruleset: Ruleset) -> Receipt:
@@ -145,8 +150,9 @@ def _receipt(source: wiring.File, ruleset: Ruleset) -> Receipt:
 def _write_receipt(receipt: Receipt, workspace: Path) -> Path:
     """The receipt as a file, for people and programs that do not ask the store."""
     name = Path(receipt.file).name if receipt.file != "-" else "stdin"
-    file = wiring.folder(workspace, "receipts") / f"{name}-{receipt.sha256[:12]}.json"
-    draft = file.with_suffix(".part")
+    number = receipt.source.removeprefix("file:")
+    file = wiring.folder(workspace, "receipts") / f"{number}-{name}-{receipt.sha256[:12]}.json"
+    draft = file.with_name(f".{file.name}.part")
     draft.write_bytes(msgspec.json.format(msgspec.json.encode(receipt), indent=2) + b"\n")
     draft.replace(file)
     return file

@@ -96,7 +96,8 @@ class Sink:
             paper = io.StringIO()
             _print_all(screen.plain(paper), things)
             text, encoding = paper.getvalue(), "utf-8"
-        self.write(text.encode(encoding, "backslashreplace"))
+        lines = (line.rstrip(" ") for line in text.split("\n"))  # tables fill their width; pipes need no such blanks
+        self.write("\n".join(lines).encode(encoding, "backslashreplace"))
 
 
 def _print_all(console: Console, things: tuple[Any, ...]) -> None:

@@ -66,7 +66,7 @@ def _totals(counted: list[dict[str, int]], names: tuple[str, ...]) -> dict[str, 
 # ---- tables ----------------------------------------------------------------------------------------------------------
 
 
-def print_tables(scored: list[Scored], ruleset: Ruleset, sink: Sink, options: Options) -> None:
+def print_tables(scored: list[Scored], ruleset: Ruleset, sink: Sink) -> None:
     """Each file's summary; levels, rules, alerts and rejected rows."""
     for entry in scored:
         if entry.receipt is not None:
@@ -85,7 +85,7 @@ def _parts(entry: Scored, receipt: Receipt, ruleset: Ruleset) -> list[Any]:
     if entry.alerts:
         parts += ["", alerts_table(entry.alerts, ruleset, receipt.alerts)]
     if receipt.rejected:
-        parts += ["", _rejected(entry, receipt)]
+        parts += ["", _rejected(receipt)]
     return [*parts, ""]
 
 
@@ -112,7 +112,9 @@ def _accounting(counts: Counts) -> str:
 
 
 def _bands(receipt: Receipt) -> Any:
-    made = screen.table("level", "rows", "share", "", "outcome", "rows ", "share ", right=("rows", "share", "rows ", "share "))
+    made = screen.table(
+        "level", "rows", "share", "", "outcome", "rows ", "share ", right=("rows", "share", "rows ", "share ")
+    )
     total = receipt.counts.decided
     for level, outcome in zip(reversed(LEVELS), reversed(OUTCOMES), strict=True):
         rows, others = receipt.levels.get(level, 0), receipt.outcomes.get(outcome, 0)
@@ -135,7 +137,9 @@ def _share(part: int, whole: int) -> str:
 def rules_table(fired: Counter[str], ruleset: Ruleset, decided: int) -> Any:
     """The rules that fired most."""
     rules = {rule.id: rule for rule in ruleset.rules}
-    made = screen.table("top rules", "fired", "share", "points", "looks for", right=("fired", "share", "points"), wrap="looks for")
+    made = screen.table(
+        "top rules", "fired", "share", "points", "looks for", right=("fired", "share", "points"), wrap="looks for"
+    )
     for name, count in fired.most_common(RULES_LISTED):
         rule = rules[name]
         effect = str(rule.points) if rule.points else rule.outcome or ""
@@ -146,7 +150,9 @@ def rules_table(fired: Counter[str], ruleset: Ruleset, decided: int) -> Any:
 def alerts_table(alerts: list[dict[str, Any]], ruleset: Ruleset, raised: int) -> Any:
     """The highest alerts with the sentences that say why."""
     title = f"top {len(alerts)} of {screen.number(raised)} alerts" if raised > len(alerts) else "alerts"
-    made = screen.table("id", "account", "amount", "level", "score", "why", right=("amount", "score"), wrap="why", title=title)
+    made = screen.table(
+        "id", "account", "amount", "level", "score", "why", right=("amount", "score"), wrap="why", title=title
+    )
     for alert in alerts:
         seen = alert["transaction"]
         made.add_row(
@@ -167,7 +173,7 @@ def amount_of(transaction: dict[str, Any], currency: str) -> str:
     return screen.money(transaction.get("amount"), currency, DECIMALS[currency])
 
 
-def _rejected(entry: Scored, receipt: Receipt) -> Any:
+def _rejected(receipt: Receipt) -> Any:
     counts = receipt.counts
     rows = receipt.rejected[:ROWS_LISTED]
     total = counts.rejected + counts.id_conflict + counts.dead_letter
@@ -181,7 +187,13 @@ def _rejected(entry: Scored, receipt: Receipt) -> Any:
 
 
 def _all_files(scored: list[Scored]) -> Any:
-    made = screen.table("file", "received", *(SAID[ending] for ending in ENDINGS), "alerts", right=tuple(SAID.values()) + ("received", "alerts"))
+    made = screen.table(
+        "file",
+        "received",
+        *(SAID[ending] for ending in ENDINGS),
+        "alerts",
+        right=("received", *SAID.values(), "alerts"),
+    )
     for entry in scored:
         receipt = entry.receipt
         if receipt is None:
@@ -195,7 +207,7 @@ def _all_files(scored: list[Scored]) -> Any:
 # ---- messages --------------------------------------------------------------------------------------------------------
 
 
-def print_messages(scored: list[Scored], ruleset: Ruleset, options: Options, *, tables: bool) -> None:
+def print_messages(scored: list[Scored], options: Options, *, tables: bool) -> None:
     """What people should know beside the data: on stderr, and not at all where they asked for quiet."""
     if options.quiet:
         return
@@ -214,9 +226,10 @@ def _remarks(entry: Scored, receipt: Receipt, tables: bool) -> list[str]:
         remarks.append(f"{receipt.file} has a header and no rows: there was nothing to decide.")
     if receipt.unsorted:
         remarks.append("The rows were not in order of time; they were sorted and decided in that order.")
-    if entry.absent:
-        columns = ", ".join(entry.absent)
-        remarks.append(f"The file has no column {columns}: rules that need one of them stay unknown.")
+    if entry.absent and tables:
+        columns = "column " if len(entry.absent) == 1 else "columns "
+        columns += ", ".join(entry.absent)
+        remarks.append(f"The file has no {columns}: rules that need what it does not tell stay unknown.")
     if entry.to_be_looked_at:
         left = counts.rejected + counts.id_conflict + counts.dead_letter
         rows = "1 row was" if left == 1 else f"{screen.number(left)} rows were"
@@ -230,7 +243,9 @@ def _next(scored: list[Scored], options: Options) -> list[str]:
     """The next commands to try, with ids that exist."""
     alert = next((entry.alerts[0] for entry in scored if entry.alerts), None)
     if alert is None:
-        decided = any(entry.receipt and (entry.receipt.counts.decided or entry.receipt.counts.duplicate) for entry in scored)
+        decided = any(
+            entry.receipt and (entry.receipt.counts.decided or entry.receipt.counts.duplicate) for entry in scored
+        )
         return ["Next: " + options.command("decisions list")] if decided else []
     return [
         "Next: " + options.command(f"decisions show {quoted(alert['transaction_id'])}"),
