@@ -63,6 +63,13 @@ class Rejected(msgspec.Struct, frozen=True):
     value: str = ""
 
 
+def _taken(column: list[Any], positions: list[int]) -> list[Any]:
+    """The values at these positions. Most columns of most files are wholly missing, which is seen at a glance."""
+    if column and column[0] is None and column.count(None) == len(column):
+        return [None] * len(positions)
+    return list(map(column.__getitem__, positions))
+
+
 @dataclass(slots=True)
 class Batch:
     """Transactions in order of arrival, column by column. All columns have the length of `ids`.
@@ -84,12 +91,12 @@ class Batch:
     def take(self, positions: list[int]) -> Batch:
         """The transactions at these positions, in this order."""
         return Batch(
-            ids=[self.ids[i] for i in positions],
-            occurred_at=[self.occurred_at[i] for i in positions],
-            day_only=[self.day_only[i] for i in positions],
-            columns={name: [column[i] for i in positions] for name, column in self.columns.items()},
-            fingerprints=[self.fingerprints[i] for i in positions],
-            rows=[self.rows[i] for i in positions],
+            ids=_taken(self.ids, positions),
+            occurred_at=_taken(self.occurred_at, positions),
+            day_only=_taken(self.day_only, positions),
+            columns={name: _taken(column, positions) for name, column in self.columns.items()},
+            fingerprints=_taken(self.fingerprints, positions),
+            rows=_taken(self.rows, positions),
         )
 
     def slice(self, start: int, stop: int) -> Batch:

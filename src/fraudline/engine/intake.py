@@ -166,6 +166,8 @@ class _Block:
         return self._records.columns.get(spec.column) or [None] * self._count
 
     def _field(self, spec: FieldSpec) -> Parsed:
+        if spec.column not in self._records.columns and spec.name not in ("id", "occurred_at"):
+            return [None] * self._count, {}
         raw = self._raw(spec)
         if spec.name == "id":
             return present(raw, lambda values: texts(values, ID_BYTES_MAX)) if not spec.generate else ([], {})
