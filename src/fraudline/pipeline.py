@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from fraudline import __version__
 from fraudline.domain.decision import LEVELS, OUTCOMES, Alert, Decided
 from fraudline.domain.errors import FraudlineError
@@ -57,9 +59,27 @@ def process(batch: Batch, run: Run) -> Report:
     the batch was stored.
     """
     report = Report(batch)
-    fresh = _sort_out(batch, run.store.decided(batch.ids), run.source, report)
+    fresh = _sort_out(batch, _known(batch, run), run.source, report)
     _decide_and_commit(batch, fresh, run, report)
     return report
+
+
+def _known(batch: Batch, run: Run) -> dict[str, Decided]:
+    """What the store holds of these ids. A fingerprint taken under another ruleset, which declared other fields, is
+    replaced by the new one where the fields that both declare say the same."""
+    known = run.store.decided(batch.ids)
+    doubtful = [
+        i
+        for i, name in enumerate(batch.ids)
+        if name in known and known[name].fingerprint != batch.fingerprints[i] and known[name].revision != run.revision
+    ]
+    stored = run.store.decisions([batch.ids[i] for i in doubtful]) if doubtful else {}
+    for i in doubtful:
+        name = batch.ids[i]
+        before = run.store.ruleset(known[name].revision)
+        if record.same_content(stored[name].transaction, batch.row(i), before, run.program.ruleset):
+            known[name] = msgspec.structs.replace(known[name], fingerprint=batch.fingerprints[i])
+    return known
 
 
 def _sort_out(batch: Batch, known: dict[str, Decided], source: str, report: Report) -> list[int]:

@@ -11,7 +11,7 @@ import msgspec
 from fraudline.domain.decision import LEVELS, OUTCOMES, Alert, Decided, Decision, level_of
 from fraudline.domain.errors import Conflict, StoreError, UsageError
 from fraudline.domain.receipt import MAX_LISTED, Receipt
-from fraudline.domain.ruleset import Ruleset
+from fraudline.domain.ruleset import Ruleset, require_same_currency
 from fraudline.domain.transaction import Batch
 from fraudline.engine.facts import digest, has_fired, pack
 from fraudline.engine.record import decode, encode
@@ -130,6 +130,8 @@ class MemoryStore:
         """The revision under which this ruleset decides; a new control entry where it was not the active one."""
         if ruleset.name != self._name:
             raise UsageError(f"The ruleset {ruleset.name} cannot be activated in the log of {self._name}.")
+        if self._rulesets:
+            require_same_currency(self._rulesets[-1], ruleset)
         if not self._rulesets or self._rulesets[-1].sha256() != ruleset.sha256():
             self._rulesets.append(ruleset)
         return len(self._rulesets)
@@ -227,9 +229,8 @@ def _rows(commit: Commit, ruleset: Ruleset, first: int) -> list[_Row]:
 
 def _decided(row: _Row) -> Decided:
     decision = row.decision
-    return Decided(
-        decision.fingerprint, decision.sequence, decision.source, decision.row, row.level, row.outcome, row.raised
-    )
+    where = (decision.sequence, decision.revision, decision.source, decision.row)
+    return Decided(decision.fingerprint, *where, row.level, row.outcome, row.raised)
 
 
 def _position(what: str, names: tuple[str, ...], name: str) -> int:

@@ -99,8 +99,8 @@ def test_decided_tells_duplicate_from_conflict(store: Store) -> None:
     sequence = put(store, {"id": "T1"}, {"id": "T2", "score": 65, "raised": True, "row": 9}, source="file:2")
     fingerprints = [decision.fingerprint for decision in store.log()]
     assert store.decided(["T2", "T9", "T1", "T2"]) == {
-        "T1": Decided(fingerprints[0], sequence, "file:2", 1, level=0, outcome=0, alert=False),
-        "T2": Decided(fingerprints[1], sequence + 1, "file:2", 9, level=2, outcome=1, alert=True),
+        "T1": Decided(fingerprints[0], sequence, 1, "file:2", 1, level=0, outcome=0, alert=False),
+        "T2": Decided(fingerprints[1], sequence + 1, 1, "file:2", 9, level=2, outcome=1, alert=True),
     }
 
 
@@ -282,6 +282,12 @@ def receipt(**changes: Any) -> Receipt:
         "outcomes": {"approve": 0, "review": 0, "decline": 0},
     }
     return Receipt(**{**values, **changes})
+
+
+def test_a_version_in_another_currency_is_refused(store: Store) -> None:
+    other = "EUR" if RULESET.currency != "EUR" else "USD"
+    with pytest.raises(UsageError, match="holds amounts in"):
+        store.activate(msgspec.structs.replace(RULESET, currency=other), at=6)
 
 
 def test_a_cut_off_file_resumes_under_its_first_receipt(store: Store) -> None:

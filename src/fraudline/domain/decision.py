@@ -75,6 +75,7 @@ class Decided(msgspec.Struct, frozen=True):
 
     fingerprint: bytes
     sequence: int
+    revision: int
     source: str
     row: int
     level: int

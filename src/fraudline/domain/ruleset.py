@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from fraudline.domain.errors import UsageError
 from fraudline.domain.transaction import FIELDS, Kind
 
 DAY_MS = 86_400_000
@@ -122,6 +123,18 @@ class Ruleset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The kind of a field or attribute: declared, or that of the standard field."""
         spec = self.spec(name)
         return spec.kind if spec else FIELDS.get(name)
+
+
+def require_same_currency(active: Ruleset, ruleset: Ruleset) -> None:
+    """Refuse a version in another currency: the amounts of a log are minor units of one.
+
+    Raises UsageError.
+    """
+    if active.currency != ruleset.currency:
+        raise UsageError(
+            f"The log of {ruleset.name} holds amounts in {active.currency}, so a version in {ruleset.currency} cannot "
+            "decide in it. Give the ruleset another name, or use another --workspace."
+        )
 
 
 def from_canonical(body: bytes) -> Ruleset:

@@ -21,6 +21,7 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[Any]).decode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY: Final = "day_only"
+_ADDED: Final = frozenset({"latitude", "longitude", "bin"})
 
 
 def encode(batch: Batch, ruleset: Ruleset) -> list[bytes]:
@@ -56,6 +57,15 @@ def batch_of(
         fingerprints=list(fingerprints) if fingerprints is not None else [b""] * len(rows),
         rows=list(positions) if positions is not None else [0] * len(rows),
     )
+
+
+def same_content(stored: dict[str, Any], row: dict[str, Any], before: Ruleset, now: Ruleset) -> bool:
+    """Whether a transaction stored under another ruleset says what this one says, in every field that both declare.
+
+    Coordinates and BINs are left out: they may have been added to it.
+    """
+    shared = {spec.name for spec in before.fields} & {spec.name for spec in now.fields} - _ADDED
+    return all(stored.get(name) == row.get(name) for name in (*sorted(shared), _DAY))
 
 
 def present(row: dict[str, Any], ruleset: Ruleset) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from fraudline.adapters.embedded.schema import FLAGGED, OLDEST_SQLITE, migrate, 
 from fraudline.domain.decision import LEVELS, OUTCOMES, Alert, Decided, Decision
 from fraudline.domain.errors import Conflict, StoreError, UsageError
 from fraudline.domain.receipt import MAX_LISTED, Receipt
-from fraudline.domain.ruleset import Ruleset, from_canonical
+from fraudline.domain.ruleset import Ruleset, from_canonical, require_same_currency
 from fraudline.engine.facts import has_fired
 from fraudline.engine.record import decode
 from fraudline.ports import Commit, Query
@@ -214,7 +214,7 @@ class EmbeddedStore:
     def decided(self, ids: Sequence[str]) -> dict[str, Decided]:
         """Which of these ids are decided already, and with what content."""
         sql = (
-            "SELECT id, fingerprint, sequence, source, row, level, outcome, raised"
+            "SELECT id, fingerprint, sequence, revision, source, row, level, outcome, raised"
             " FROM decisions JOIN origins USING (origin) WHERE log = ? AND id IN ({})"
         )
         found = {}
@@ -375,6 +375,8 @@ class EmbeddedStore:
             ).fetchone()
             if active and active[1] == sha256:
                 return int(active[0])
+            if active:
+                require_same_currency(self.ruleset(int(active[0])), ruleset)
             if ruleset.name != self._name:
                 raise UsageError(f"The ruleset {ruleset.name} cannot be activated in the log of {self._name}.")
             sql = (
