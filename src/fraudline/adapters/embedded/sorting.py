@@ -25,8 +25,8 @@ import numpy as np
 from fraudline.domain.transaction import Batch
 
 RUN_ROWS: Final = 100_000
-BLOCK_ROWS: Final = 4_096
-FAN_IN: Final = 16  # runs that are merged at a time: so many blocks are in memory
+BLOCK_ROWS: Final = 2_048
+FAN_IN: Final = 32  # runs that are merged at a time: so many blocks are in memory
 
 Key = tuple[int, str, bytes, int]
 
@@ -114,15 +114,14 @@ class _Runs:
             self.files.append((first, path))
 
     def merged(self) -> Iterator[Batch]:
-        """All runs as one. Neighbours in time are merged first where there are too many for one go."""
+        """All runs as one. Where there are too many for one go, the oldest are merged first, no more than needed."""
         self.files.sort()
         while len(self.files) > FAN_IN:
-            files, self.files = self.files, []
-            for start in range(0, len(files), FAN_IN):
-                group = files[start : start + FAN_IN]
-                self.write(_merge(group))
-                for _, path in group:
-                    path.unlink()
+            count = min(FAN_IN, len(self.files) - FAN_IN + 1)
+            group, self.files = self.files[:count], self.files[count:]
+            self.write(_merge(group))
+            for _, path in group:
+                path.unlink()
         yield from _merge(self.files)
 
 
