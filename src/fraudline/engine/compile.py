@@ -52,7 +52,7 @@ _jit = globals().get("JIT", lambda function: function)
 
 @_jit
 def half_even(x):
-    if x != x or x == INF or x == -INF:
+    if not -4503599627370496.0 < x < 4503599627370496.0:  # from 2**52 on every float is whole; NaN and INF stay
         return x
     below = math.floor(x)
     rest = x - below
@@ -83,13 +83,15 @@ class Writer:
         self.read = read
         self.lines: list[str] = []
         self.names: dict[Any, str] = {}
+        self.made = 0
         self.in_score = False
 
     def _keep(self, key: Any, code: str) -> str:
         if _NAME.fullmatch(code):  # a name or a constant needs no second name
             self.names[key] = code
             return code
-        name = f"v{len(self.names)}"
+        name = f"v{self.made}"  # never given out twice, whatever is known by the same key
+        self.made += 1
         self.names[key] = name
         self.lines.append(f"{name} = {code}")
         return name
@@ -201,8 +203,8 @@ class Writer:
             return f"log10({self.major(arguments[0])})"
         if function == "distance_km":
             values = [self.number(argument) for argument in arguments]
-            missing = " or ".join(f"{value} != {value}" for value in values)
-            return f"(NAN if {missing} else distance_m({', '.join(values)}) / 1000.0)"
+            nowhere = " or ".join(f"{value} - {value} != 0.0" for value in values)  # missing, or infinite
+            return f"(NAN if {nowhere} else distance_m({', '.join(values)}) / 1000.0)"
         exact = node.type is Type.MONEY or all(argument.type is not Type.MONEY for argument in arguments)
         values = [self._operand(argument, node.type, exact) for argument in arguments]
         if function == "coalesce":
@@ -221,7 +223,7 @@ class Writer:
             code = (
                 f"(NAN if {best} != {best} or {value} != {value} else ({best} if {best} {better} {value} else {value}))"
             )
-            best = self._keep(("extreme", len(self.names)), code)
+            best = self._keep(("extreme", self.made), code)
         return best
 
     # truths ----------------------------------------------------------------------------------------------------------
@@ -261,7 +263,7 @@ class Writer:
         best = self.truth(operands[0])
         for operand in operands[1:-1]:
             other = self.truth(operand)
-            best = self._keep(("fold", len(self.names)), f"({best} if {best} {wins} {other} else {other})")
+            best = self._keep(("fold", self.made), f"({best} if {best} {wins} {other} else {other})")
         other = self.truth(operands[-1])
         return f"({best} if {best} {wins} {other} else {other})"
 

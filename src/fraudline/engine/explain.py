@@ -18,12 +18,14 @@ import msgspec
 
 from fraudline.domain.decision import DEGRADED, OUTCOMES, Decision, Facts
 from fraudline.domain.money import DECIMALS, from_minor
+from fraudline.domain.transaction import MAX_MINOR
 from fraudline.engine import facts as packed
 from fraudline.engine import kernel, places, record, words, zones
 from fraudline.engine.compile import PRELUDE, Program, Writer, build, columns_reader
 from fraudline.engine.decide import state_for, text_columns
 from fraudline.engine.expression import unparse
-from fraudline.engine.features import Frame, deep, is_text, literal_text
+from fraudline.engine.features import Frame, Layout, Slot, deep, is_text, literal_text
+from fraudline.engine.history import RolePlan
 from fraudline.engine.tree import (
     And,
     Call,
@@ -43,6 +45,7 @@ from fraudline.engine.tree import (
 
 SCHEMA = "fraudline.decision/1"
 REASONS_SHOWN = 5
+INFINITE = float("inf")
 _FLIPPED = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
 _MIRRORED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
 _FINDERS = {"has_word": words.matched_word, "contains_any": words.contained, "starts_with": words.prefixed}
@@ -65,14 +68,17 @@ def document(program: Program, decision: Decision, tenant: str = "default") -> d
         "engine": decision.engine,
         "hash": decision.hash.hex(),
     }
-    rendered = body(program, transaction, decision.facts)
+    rendered = body(program, transaction, decision.facts, decision.received_at)
     rendered["versions"] = versions(program, decision.data)
     return {"schema": SCHEMA, **rendered, **envelope}
 
 
-def body(program: Program, transaction: dict[str, Any], facts: bytes) -> dict[str, Any]:
-    """The part that follows from facts, transaction and ruleset alone."""
-    view = _View(program, transaction, unpack(program, facts))
+def body(program: Program, transaction: dict[str, Any], facts: bytes, received_at: int | None = None) -> dict[str, Any]:
+    """The part that follows from facts, transaction and ruleset alone.
+
+    Where rules expire, `received_at` is needed to say what would change the outcome.
+    """
+    view = _View(program, transaction, unpack(program, facts), received_at)
     known = view.facts
     return {
         "transaction_id": transaction["id"],
@@ -173,53 +179,57 @@ def _windows(program: Program) -> Iterator[Window]:
 
 @dataclass(frozen=True, slots=True)
 class _Probe:
-    """A generated function that gives back the value of every numeric and boolean node of a ruleset."""
+    """A generated function that gives back the value of every numeric and boolean node of a ruleset.
 
+    Its layout is the program's, and the columns of features that no rule looks at.
+    """
+
+    layout: Layout
     nodes: tuple[Node, ...]
     run: Callable[..., tuple[float, ...]]
 
 
 @lru_cache(maxsize=64)
 def _probe_of(program: Program) -> _Probe:
-    writer = Writer(program.layout, program.ruleset, columns_reader(program.layout))
-    known = len(program.layout.columns)
+    layout = Layout(dict(program.layout.columns))
+    writer = Writer(layout, program.ruleset, columns_reader(layout))
     nodes: dict[Node, str] = {}
     for tree in (*program.trees.rules, *program.trees.features.values()):
         for node in deep(tree):
             if node not in nodes and not is_text(node) and not isinstance(node, Special):
                 boolean = node.type is Type.BOOLEAN
                 nodes[node] = writer.truth(node) if boolean else writer.number(node)
-    if len(program.layout.columns) != known:
-        raise AssertionError("explaining needs a column that deciding did not")
-    used = sorted(program.layout.columns.values())
     source = (
         PRELUDE
         + "def run(X):\n    i = 0\n"
-        + "".join(f"    c{at} = X[{at}]\n" for at in used)
+        + "".join(f"    c{at} = X[{at}]\n" for at in layout.columns.values())
         + "".join(f"    {line}\n" for line in writer.lines)
         + f"    return ({''.join(name + ', ' for name in nodes.values())})\n"
     )
-    return _Probe(tuple(nodes), build(source))
+    return _Probe(layout, tuple(nodes), build(source))
 
 
 class _View:
     """One transaction under one ruleset, with every value that its decision saw."""
 
-    def __init__(self, program: Program, transaction: dict[str, Any], facts: Facts) -> None:
+    def __init__(
+        self, program: Program, transaction: dict[str, Any], facts: Facts, received_at: int | None = None
+    ) -> None:
+        self.received_at = received_at
         self.program = program
         self.ruleset = program.ruleset
         self.transaction = transaction
         self.facts = facts
-        self.frame = self._frame(transaction)
         probe = _probe_of(program)
+        self.frame = self._frame(transaction, probe.layout)
         self.values = dict(zip(probe.nodes, probe.run(self.frame.X), strict=True))
 
-    def _frame(self, transaction: dict[str, Any]) -> Frame:
+    def _frame(self, transaction: dict[str, Any], layout: Layout) -> Frame:
         program = self.program
         state = state_for(program)
-        X = [[0.0] for _ in program.layout.columns]
+        X = [[0.0] for _ in layout.columns]
         batch = record.batch_of([transaction], program.ruleset)
-        frame = Frame(batch, program.ruleset, program.layout, state, X, [self.facts.probability])
+        frame = Frame(batch, program.ruleset, layout, state, X, [self.facts.probability])
         frame.fill(after_fold=False)
         places = [at for key, at in program.layout.columns.items() if key[0] == "slot"]
         for at, value in zip(places, self.facts.features, strict=True):
@@ -244,7 +254,7 @@ class _View:
             return -self.number(node.operand)
         return kernel.NAN
 
-    def plain(self, node: Node, as_type: Type | None = None) -> Any:
+    def plain(self, node: Node) -> Any:
         """The value for programs: money in units of the currency, None where missing."""
         if is_text(node):
             return self.text(node)
@@ -253,7 +263,9 @@ class _View:
             return None if value == 1 else value == 2
         if value != value:
             return None
-        if (as_type or node.type) is Type.MONEY and not _bare(node):
+        if value in (INFINITE, -INFINITE):
+            return "infinite" if value > 0 else "minus infinite"  # JSON has no number for it, and it is not missing
+        if node.type is Type.MONEY:
             return from_minor(round(value), DECIMALS[self.ruleset.currency])
         if node.type in (Type.DURATION, Type.TIME):
             return value / 1000.0 if node.type is Type.DURATION else record.rfc3339(round(value))
@@ -261,16 +273,19 @@ class _View:
 
     def said(self, node: Node, as_type: Type | None = None) -> str:
         """The value in a sentence."""
-        value = self.plain(node, as_type)
-        if value is None:
-            return "missing"
+        value = self.plain(node)
+        if value is None or isinstance(value, str):
+            return value or "missing"
         if (as_type or node.type) is Type.MONEY:
-            return f"{value:,.{DECIMALS[self.ruleset.currency]}f} {self.ruleset.currency}"
+            return self._money(value)
         if node.type is Type.DURATION:
             return said_duration(self.number(node))
         if isinstance(value, float):
             return f"{value:,.2f}"
         return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+    def _money(self, value: float) -> str:
+        return f"{value:,.{DECIMALS[self.ruleset.currency]}f} {self.ruleset.currency}"
 
     # what the decision says ------------------------------------------------------------------------------------------
 
@@ -286,12 +301,12 @@ class _View:
         known, ruleset = self.facts, self.ruleset
         review, decline = ruleset.outcomes
         approved = [r for r in known.fired if ruleset.rules[r].outcome == "approve"]
-        if known.degraded and known.outcome == ruleset.on_degraded:
-            return f"raised to {known.outcome} because the decision is degraded: {', '.join(known.degraded)}"
         if approved and known.outcome == "approve":
             return f"rule {ruleset.rules[approved[0]].id} approves (owner {ruleset.rules[approved[0]].owner})"
         forced = [r for r in known.fired if ruleset.rules[r].outcome == known.outcome]
         by_score = OUTCOMES[2 if known.score >= decline else 1 if known.score >= review else 0]
+        if known.outcome != "approve" and (approved or not (forced or by_score == known.outcome)):
+            return f"raised to {known.outcome} because the decision is degraded: {', '.join(known.degraded)}"
         if forced and OUTCOMES.index(by_score) < OUTCOMES.index(known.outcome):
             return f"rule {ruleset.rules[forced[0]].id} forces {known.outcome}"
         if known.outcome == "approve":
@@ -338,7 +353,7 @@ class _View:
         value = record.present(self.transaction, self.ruleset).get(name)
         if value is None:
             return "missing"
-        return self.said(Field(type=Type(kind), name=name)) if kind == "money" else str(value)
+        return self._money(value) if kind == "money" else str(value)
 
     def matched(self, tree: Node) -> str | None:
         """The word, list entry or piece of text that a condition found."""
@@ -367,8 +382,7 @@ class _View:
         for node in deep(tree):
             if isinstance(node, Compare) and not is_text(node.left) and isinstance(_constant_side(node), Literal):
                 constant = _constant_side(node)
-                other = node.left if constant is node.right else node.right
-                return self.plain(constant, other.type) if constant is not None else None
+                return self.plain(constant) if constant is not None else None
         return None
 
     def fired(self, position: int) -> dict[str, Any]:
@@ -455,16 +469,14 @@ class _View:
             case Feature(body=inner) if node.type is Type.BOOLEAN:
                 return self.shown(inner)
             case Compare(op=op, left=left, right=right):
-                if left.type is Type.BOOLEAN:
-                    return f"{self._value(left, None)} {op} {self._value(right, None)}"
-                return f"{self._value(left, right)} {op} {self._value(right, left)}"
+                return f"{self._value(left)} {op} {self._value(right)}"
             case Member(item=item, source=source, values=values, negated=negated):
                 wanted = source or "(" + ", ".join(repr(str(value)) for value in values) + ")"
-                return f"{self._value(item, None)} {'not in' if negated else 'in'} {wanted}"
+                return f"{self._value(item)} {'not in' if negated else 'in'} {wanted}"
             case Call(function=function, arguments=arguments) if arguments and is_text(arguments[0]):
                 found = self.matched(node)
                 rest = f" found {found}" if found else ""
-                return f"{function}({self._value(arguments[0], None)}){rest}"
+                return f"{function}({self._value(arguments[0])}){rest}"
         value = self.values.get(node)
         return f"{unparse(node)} is {'missing' if value == 1 else 'true' if value == 2 else 'false'}"
 
@@ -472,21 +484,25 @@ class _View:
         text = self.shown(node)
         return f"({text})" if isinstance(node, And | Or) else text
 
-    def _value(self, node: Node, other: Node | None) -> str:
+    def _value(self, node: Node) -> str:
         if is_text(node):
             text = self.text(node)
             return "missing" if text is None else f'"{text}"'
         if node.type is Type.DURATION:
             return said_duration(self.number(node))
-        as_type = other.type if other is not None and isinstance(node, Literal) else None
-        value = self.plain(node, as_type)
+        value = self.plain(node)
         return "missing" if value is None else str(value)
 
     # what would change it --------------------------------------------------------------------------------------------
 
     def counterfactuals(self) -> list[str]:
-        """Values of one numeric field that lower the outcome, each verified by deciding again with it."""
-        if self.facts.outcome == "approve":
+        """Values of one numeric field that lower the outcome, each verified by deciding again with it.
+
+        None are told of a decision in which something could not be computed: it could not be made again for sure.
+        """
+        if self.facts.outcome == "approve" or "rule_error" in self.facts.degraded:
+            return []
+        if self.received_at is None and any(rule.expires is not None for rule in self.ruleset.rules):
             return []
         found: dict[str, None] = {}
         for position in self.facts.fired:
@@ -497,7 +513,7 @@ class _View:
                 field, op, constant, value = change
                 outcome = self._decided_with(field.name, value)
                 if outcome is not None and OUTCOMES.index(outcome) < OUTCOMES.index(self.facts.outcome):
-                    found[f"{outcome} if {field.name} {op} {self._value(constant, field)}"] = None
+                    found[f"{outcome} if {field.name} {op} {self._value(constant)}"] = None
         return list(found)
 
     def _change(self, node: Node) -> tuple[Field, str, Node, int | float] | None:
@@ -522,6 +538,8 @@ class _View:
     def _decided_with(self, name: str, value: int | float) -> str | None:
         """The outcome had this field had this value; None where a stored window cannot be corrected for it."""
         old = self.transaction.get(name)
+        if self.ruleset.kind(name) == "money" and abs(value) > MAX_MINOR:
+            return None
         X = [list(column) for column in self.frame.X]
         for key, at in self.program.layout.columns.items():
             if key[0] != "slot" or not _involves(key[1], name):
@@ -529,23 +547,27 @@ class _View:
             slot = key[1]
             if slot.op != kernel.SUM or slot.where is not None or name in (*slot.by, *slot.of) or old is None:
                 return None
-            X[at][0] += value - old
+            if self._is_own(slot):
+                X[at][0] += value - old
+            if abs(X[at][0]) > kernel.LARGEST_EXACT:
+                return None
         changed = {**self.transaction, name: value}
         batch = record.batch_of([changed], self.ruleset)
-        frame = Frame(batch, self.ruleset, self.program.layout, self.frame.state, X, [self.facts.probability])
+        frame = Frame(batch, self.ruleset, self.frame.layout, self.frame.state, X, [self.facts.probability])
         frame.fill(after_fold=False)
         frame.fill(after_fold=True)
         rules = len(self.ruleset.rules)
-        causes = sum(1 << DEGRADED.index(cause) for cause in self.facts.degraded if cause != "rule_error")
+        causes = sum(1 << DEGRADED.index(cause) for cause in self.facts.degraded)
         states: list[list[int]] = [[0] for _ in range(rules)]
         results: list[list[int]] = [[0] for _ in range(4)]
-        until, received = self.program.active_until, self._received()
-        self.program.rules.plain(1, X, received, until, [causes], states, *results)
+        until = self.program.active_until
+        self.program.rules.plain(1, X, float(self.received_at or 0), until, [causes], states, *results)
         return OUTCOMES[results[2][0]]
 
-    def _received(self) -> float:
-        """A moment at which the rules that took part then take part again."""
-        return float(self.transaction.get("received_at", self.transaction["occurred_at"]))
+    def _is_own(self, slot: Slot) -> bool:
+        """Whether the history a window looks at is the one that this transaction itself enters."""
+        (own, looked_up), *_ = self.frame.keys([RolePlan(slot.by, (slot.by, slot.of), (), (), (), exact=True)])
+        return own == looked_up
 
 
 def _involves(slot: Any, name: str) -> bool:
@@ -600,11 +622,6 @@ def said_duration(ms: float) -> str:
 
 def _tidy(value: float) -> int | float:
     return int(value) if value == value and abs(value) < 2**53 and value == int(value) else value
-
-
-def _bare(node: Node) -> bool:
-    """A literal number written beside money: it is in units of the currency already."""
-    return isinstance(node, Literal) and node.type is not Type.MONEY
 
 
 def _fields_of(node: Node) -> tuple[str, ...]:

@@ -668,6 +668,10 @@ class _Builder:
         if odd is not None:
             self.fault(odd.span, f"{name}() takes values of one type, not {_a(whole[0].type)} and {_a(odd.type)}")
             return None
+        below = [type(inner) for argument in whole for inner in argument.walk()]
+        if whole[0].type is Type.TEXT and Current in below and Field in below:
+            self.fault(node, f"{name}() takes texts of the row or of this transaction, not of both")
+            return None
         return Call(type=whole[0].type, span=self.source.span(node), function=name, arguments=tuple(whole))
 
     def _searched(self, name: str, node: ast.Call) -> Node | None:
