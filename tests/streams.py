@@ -382,7 +382,6 @@ def rulesets(random: Random, rules: int = 5, windows: int = 5) -> dict[str, Any]
         "timezone": random.choice([zone for zone in ZONES if zone]),
         "weekend": random.choice([["saturday", "sunday"], ["friday", "saturday"], ["monday"]]),
         "night": random.choice(["22:00-06:00", "00:30-05:15"]),
-        "fields": {"timezone": "timezone"},
         "attributes": ATTRIBUTES,
         "lists": LISTS,
         "tables": TABLES,

@@ -147,3 +147,21 @@ def test_they_agree_where_sums_pass_what_a_float_holds() -> None:
     times = [streams.START + n for n in range(8200)]
     stream = streams.at_times(random, times, amount=2**40, account="A1")
     assert differences(given, stream, 1000, {1, 8190, 8191, 8192, 8193, 8199}) == []
+
+
+def test_the_compiled_kernel_gives_the_same_bytes() -> None:
+    """Whether histories are compiled from the start, from the middle on, or not at all."""
+    for seed in range(45):
+        random = Random(seed)
+        made = programmed(streams.rulesets(random))
+        batch = batched(made, streams.SHAPES[seed % len(streams.SHAPES)](random, LENGTH))
+        answers: list[list[bytes]] = []
+        for compiled_from in (0, 2, 4):
+            state = decide.state_for(made)
+            answers.append([])
+            for n, start in enumerate(range(0, LENGTH, 27)):
+                if n == compiled_from:
+                    assert state.compile(), "Numba belongs to the development environment"
+                part = batch.slice(start, start + 27)
+                answers[-1] += decide.decide(made, part, state, received_at=streams.RECEIVED_AT).facts
+        assert answers[0] == answers[1] == answers[2], seed
