@@ -50,6 +50,8 @@ def decide(
     `received_at` is UTC milliseconds; rules whose `expires` is not later are not evaluated. `probability` is the
     model's, per transaction.
     """
+    if probability is not None:  # what is stored is what rules see, so that a replay sees it too
+        probability = [None if p is None else round(p, 6) for p in probability]
     frame, late, flags = fold(program, batch, state, probability)
     frame.fill(after_fold=True)
     n = len(batch)
@@ -61,7 +63,7 @@ def decide(
         "score": scores,
         "alert": raised,
         "degraded": degraded,
-        "probability": [kernel.NAN if p is None else round(p, 6) for p in probability or [None] * n],
+        "probability": [kernel.NAN if p is None else p for p in probability or [None] * n],
         "late_ms": late,
         "covered_ms": _covered(program, batch, state),
     }
