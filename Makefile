@@ -5,6 +5,7 @@ PYTHON ?= python3
 UV := .tools/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
+SYNC := $(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format docs lock clean
@@ -46,13 +47,13 @@ $(UV):
 	@echo "fraudline: fetching uv into .tools"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fraudline needs Python 3.11 or newer, this is " + sys.version)'
 	@$(PYTHON) -m venv .tools
-	@.tools/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5,<1'
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 	@touch $@
 
 # hatchling comes from the lock too, so nothing is fetched that the lock does not name.
 $(READY): requirements.lock pyproject.toml | $(UV)
 	@echo "fraudline: making .venv from requirements.lock"
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(SYNC) || { echo "fraudline: once more, trusting this machine's own certificates"; $(SYNC) --system-certs; }
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
