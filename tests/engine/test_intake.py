@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import doctest
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from fraudline.domain.errors import UnusableInput
 from fraudline.domain.ruleset import FieldSpec, Rule, Ruleset
 from fraudline.domain.transaction import FIELDS, Batch, Records, Rejected
+from fraudline.engine import intake as intake_module
 from fraudline.engine.cards import Tokens
 from fraudline.engine.intake import Intake, absent_columns, check_columns, required_columns, wanted_columns
 
@@ -377,6 +379,10 @@ def test_a_format_that_means_something_else_elsewhere_is_refused() -> None:
     rules = ruleset(occurred_at=FieldSpec(name="occurred_at", kind="time", column="occurred_at", format="%c"))
     with pytest.raises(UnusableInput, match="field occurred_at: the format '%c' %c means what the computer's settings"):
         read(rules, ROW)
+
+
+def test_the_example_in_the_documentation_is_true() -> None:
+    assert doctest.testmod(intake_module).failed == 0
 
 
 # Laws

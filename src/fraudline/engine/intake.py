@@ -44,6 +44,7 @@ from fraudline.engine.values import (
 
 FUTURE_MS: Final = 300_000  # clocks differ; what is stamped later than this is a mistake
 SHOWN_CHARACTERS: Final = 80
+_PREFIXES_MAX: Final = 4_096
 _RANGES: Final = {"latitude": 90.0, "longitude": 180.0}
 _CURRENCY: Final = FieldSpec(name="currency", kind="text", column="currency")
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -68,7 +69,10 @@ class Intake:
         self.tokens = tokens
         self._file_sha = file_sha
         self.fields = _fields(ruleset)
+        self.order = _order(self.fields)
         self.decimals = DECIMALS[ruleset.currency]
+        self.money = [spec.name for spec in ruleset.fields if spec.kind == "money"]
+        self.cities = [spec.name for spec in ruleset.fields if spec.geocode == "city"]
         self._looked_at: tuple[str, ...] | None = None
         self._copies: dict[bytes, int] = {}
         self._prefixes: dict[tuple[str, ...], bytes] = {}
@@ -107,6 +111,8 @@ class Intake:
     def _prefix(self, names: tuple[str, ...]) -> bytes:
         found = self._prefixes.get(names)
         if found is None:
+            if len(self._prefixes) >= _PREFIXES_MAX:
+                self._prefixes.clear()
             found = self._prefixes[names] = hashlib.sha256(_encode(names)).digest()[:16]
         return found
 
@@ -151,10 +157,12 @@ class _Block:
     # Parsing
 
     def parse(self) -> None:
-        """Fill the columns. The zone and the currency first, because times and amounts are read by them."""
-        specs = {spec.name: spec for spec in self._of.fields}
-        first = [specs[name] for name in ("timezone", "currency") if name in specs]
-        for spec in [*first, *(spec for spec in self._of.fields if spec not in first)]:
+        """Fill the columns, and note what is wrong with which record."""
+        had = self._records.columns
+        for spec in self._of.order:
+            if spec.column not in had and spec.name not in REQUIRED:
+                self._columns[spec.name] = [None] * self._count
+                continue
             values, faults = self._field(spec)
             self._columns[spec.name] = values
             if spec.name in REQUIRED and not spec.generate:
@@ -166,8 +174,6 @@ class _Block:
         return self._records.columns.get(spec.column) or [None] * self._count
 
     def _field(self, spec: FieldSpec) -> Parsed:
-        if spec.column not in self._records.columns and spec.name not in ("id", "occurred_at"):
-            return [None] * self._count, {}
         raw = self._raw(spec)
         if spec.name == "id":
             return present(raw, lambda values: texts(values, ID_BYTES_MAX)) if not spec.generate else ([], {})
@@ -274,7 +280,7 @@ class _Block:
     def rejected(self) -> list[Rejected]:
         """One entry for each record with a fault: the first, in the order of the fields."""
         entries: dict[int, Rejected] = {}
-        for spec in self._of.fields:
+        for spec in self._of.fields if self._faults else ():
             for place, (code, reason) in self._faults.get(spec.name, {}).items():
                 if place not in entries:
                     shown = self._raw(spec)[place]
@@ -306,15 +312,13 @@ class _Block:
     def _complete(self, columns: dict[str, list[Any]], keep: list[bool] | None) -> None:
         """What follows from the fields: no amount without a rate, the BIN of a card, the coordinates of a city."""
         position = {old: new for new, old in enumerate(compress(range(self._count), keep))} if keep else None
-        for spec in self._of.ruleset.fields:
-            if spec.kind == "money" and self._foreign:
-                _set(columns[spec.name], dict.fromkeys(self._foreign), position)
+        for name in self._of.money if self._foreign else ():
+            _set(columns[name], dict.fromkeys(self._foreign), position)
         if self._pans and "bin" in columns:
             columns["bin"] = list(columns["bin"])  # it may still be the source's own list
             _set(columns["bin"], {place: pan[:6] for place, pan in self._pans.items()}, position, only_missing=True)
-        for spec in self._of.ruleset.fields:
-            if spec.geocode == "city":
-                _locate(columns, columns[spec.name])
+        for name in self._of.cities:
+            _locate(columns, columns[name])
 
 
 def _refuse_missing(values: list[Any], faults: Faults) -> None:
@@ -354,6 +358,12 @@ def _fields(ruleset: Ruleset) -> tuple[FieldSpec, ...]:
     """The ruleset's fields, and the currency whether it is named or not: an amount in euros is none in dollars."""
     taken = any(spec.name == "currency" or spec.column == "currency" for spec in ruleset.fields)
     return ruleset.fields if taken else (*ruleset.fields, _CURRENCY)
+
+
+def _order(fields: tuple[FieldSpec, ...]) -> list[FieldSpec]:
+    """The order in which columns are parsed: the zone and the currency first, because times and amounts need them."""
+    first = [spec for spec in fields if spec.name in ("timezone", "currency")]
+    return [*first, *(spec for spec in fields if spec not in first)]
 
 
 # Before the first record: the columns of the whole input --------------------------------------------------------------

@@ -296,9 +296,10 @@ def test_what_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
         read(path)
 
 
-def test_an_unknown_encoding_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnusableInput, match="unknown encoding 'utf-9'"):
-        read(written(tmp_path, HEADER), encoding="utf-9")
+@pytest.mark.parametrize("encoding", ["utf-9", "zlib", "rot13", "idna", "undefined"])
+def test_what_is_no_encoding_of_text_is_refused(encoding: str, tmp_path: Path) -> None:
+    with pytest.raises(UnusableInput, match=f"unknown encoding '{encoding}'; declare one such as utf-8"):
+        read(written(tmp_path, HEADER), encoding=encoding)
 
 
 # JSON lines
@@ -481,6 +482,21 @@ def test_chunks_never_matter_and_every_line_is_accounted_for(body: str, chunk: i
             return sorted(rows), sorted((p.line, p.code, p.reason) for p in problems)
 
     assert outcome(chunk) == outcome(100_000)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    content=st.binary(max_size=200) | st.text('id,amount\n"{}:;1é\0', max_size=80).map(str.encode),
+    encoding=st.sampled_from(["utf-8", "windows-1252", "utf-16", "shift_jis", "utf-7", "gb18030"]),
+    form=st.sampled_from([None, "csv", "jsonl", "parquet"]),
+)
+def test_no_bytes_whatever_make_reading_fail_in_another_way(content: bytes, encoding: str, form: str | None) -> None:
+    try:
+        with open_source("-", stdin=io.BytesIO(content), encoding=encoding, format=form) as source:
+            for records in source:
+                assert all(len(column) == len(records) for column in records.columns.values())
+    except UnusableInput as error:
+        assert str(error).startswith("standard input: ")
 
 
 BOUNDED = """

@@ -116,7 +116,8 @@ def _known(encoding: str) -> str:
     try:
         name = codecs.lookup(encoding).name
         "".encode(name)
-    except LookupError:
+        b"\xff\xff\xff\xff".decode(name, "surrogateescape" if not name.startswith(("utf-16", "utf-32")) else "replace")
+    except (LookupError, UnicodeError):
         raise UnusableInput(f"unknown encoding {encoding!r}; declare one such as utf-8 or windows-1252") from None
     return {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}.get(name, name)
 
