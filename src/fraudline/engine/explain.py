@@ -28,6 +28,7 @@ from fraudline.engine.features import Frame, Layout, Slot, deep, is_text, litera
 from fraudline.engine.history import RolePlan
 from fraudline.engine.tree import (
     And,
+    Arithmetic,
     Call,
     Compare,
     Feature,
@@ -394,12 +395,20 @@ class _View:
         return {"id": rule.id, "missing": self.missing(tree)}
 
     def suppressed(self, position: int) -> dict[str, Any]:
-        rule = self.ruleset.rules[position]
-        by = [self.ruleset.rules[r].id for r in self.facts.fired if rule.id in self.ruleset.rules[r].suppresses]
-        return {"id": rule.id, "by": by[0] if by else None}
+        return {"id": self.ruleset.rules[position].id, "by": self.suppressors().get(position)}
+
+    def suppressors(self) -> dict[int, str]:
+        """Which rule suppressed each suppressed one: in file order, and what is suppressed by then suppresses nothing."""
+        by: dict[int, str] = {}
+        hit = sorted((*self.facts.fired, *self.facts.suppressed))
+        for r in hit:
+            rule = self.ruleset.rules[r]
+            if r not in by:
+                by.update((k, rule.id) for k in hit if k not in by and self.ruleset.rules[k].id in rule.suppresses)
+        return by
 
     def missing(self, tree: Node) -> list[str]:
-        """The inputs without which a condition stayed unknown: fields, or windows that had nothing to say."""
+        """What was missing where a condition stayed unknown: fields, and what could not be computed from others."""
         names: dict[str, None] = {}
         for node in deep(tree):
             if isinstance(node, Window):
@@ -410,8 +419,9 @@ class _View:
                 isinstance(node, Special) and self.facts.probability is None
             ):
                 names[node.name] = None
-            elif isinstance(node, Call) and not node.arguments and self.is_missing(node):
-                names["time of day"] = None
+            elif isinstance(node, Call | Arithmetic) and self.is_missing(node):
+                if not any(self.is_missing(child) for child in node.children()):  # a division by zero, no domain ...
+                    names[unparse(node) if any(node.children()) else "time of day"] = None
         return list(names)
 
     def is_missing(self, node: Node) -> bool:
