@@ -398,7 +398,7 @@ class _View:
         return {"id": self.ruleset.rules[position].id, "by": self.suppressors().get(position)}
 
     def suppressors(self) -> dict[int, str]:
-        """Which rule suppressed each suppressed one: in file order, and what is suppressed by then suppresses nothing."""
+        """Which rule suppressed each suppressed one: in file order; what is suppressed by then suppresses nothing."""
         by: dict[int, str] = {}
         hit = sorted((*self.facts.fired, *self.facts.suppressed))
         for r in hit:
@@ -419,10 +419,12 @@ class _View:
                 isinstance(node, Special) and self.facts.probability is None
             ):
                 names[node.name] = None
-            elif isinstance(node, Call | Arithmetic) and self.is_missing(node):
-                if not any(self.is_missing(child) for child in node.children()):  # a division by zero, no domain ...
-                    names[unparse(node) if any(node.children()) else "time of day"] = None
+            elif isinstance(node, Call | Arithmetic) and self._is_cause(node):  # a division by zero, no domain ...
+                names[unparse(node) if any(node.children()) else "time of day"] = None
         return list(names)
+
+    def _is_cause(self, node: Node) -> bool:
+        return self.is_missing(node) and not any(self.is_missing(child) for child in node.children())
 
     def is_missing(self, node: Node) -> bool:
         if is_text(node):
