@@ -190,6 +190,7 @@ def causes() -> str:
     return ", ".join(f"`{cause}`" for cause in DEGRADED) + "\n"
 
 
+SAMPLE = ROOT / "examples" / "sample_transactions.csv"
 ENVELOPE = frozenset({"schema", "tenant", "sequence", "received_at", "source", "row", "path"}) | frozenset(
     {"consistency", "engine", "hash"}
 )
@@ -197,19 +198,32 @@ ENVELOPE = frozenset({"schema", "tenant", "sequence", "received_at", "source", "
 
 def decision() -> str:
     """The body of a real decision: the first row of the sample file, through the real command."""
-    first = (ROOT / "examples" / "sample_transactions.csv").read_text("utf-8").splitlines()[:2]
-    fraudline = Path(sys.executable).parent / "fraudline"
+    first = SAMPLE.read_text("utf-8").splitlines()[:2]
     with tempfile.TemporaryDirectory() as workspace:
-        run = subprocess.run(
-            [fraudline, "score", "-", "--ruleset", "expenses", "--format", "jsonl"],
-            input="\n".join(first) + "\n",
-            env={**os.environ, "FRAUDLINE_WORKSPACE": workspace},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    body = {key: value for key, value in json.loads(run.stdout).items() if key not in ENVELOPE}
+        said = fraudline(workspace, "score", "-", "--ruleset", "expenses", "--format", "jsonl", given="\n".join(first))
+    body = {key: value for key, value in json.loads(said).items() if key not in ENVELOPE}
     return f"```json\n{json.dumps(body, indent=2, ensure_ascii=False)}\n```\n"
+
+
+def explained() -> str:
+    """What a person reads about the first row of the sample file: the verdict, why, and what could not be known."""
+    with tempfile.TemporaryDirectory() as workspace:
+        fraudline(workspace, "score", str(SAMPLE), "--ruleset", "expenses")
+        said = fraudline(workspace, "decisions", "show", "TXN001")
+    return f"```text\n{said.split('What went before')[0].rstrip()}\n```\n"
+
+
+def fraudline(workspace: str, *command: str, given: str = "") -> str:
+    """What a command prints, in this workspace, on a screen of 100 columns."""
+    run = subprocess.run(
+        [Path(sys.executable).parent / "fraudline", *command],
+        input=given + "\n",
+        env={**os.environ, "FRAUDLINE_WORKSPACE": workspace, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout
 
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -219,6 +233,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "fields": fields,
     "causes": causes,
     "decision": decision,
+    "explained": explained,
 }
 
 

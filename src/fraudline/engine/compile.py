@@ -324,8 +324,7 @@ class Writer:
         if function == "is_missing":
             return self._is_missing(node)
         if function == "is_round":
-            value = self.number(arguments[0])
-            step = self._operand(arguments[1], arguments[0].type, True)
+            value, step = self._rounded(arguments[0], arguments[1])
             return f"(1 if {value} != {value} else 2 if {step} != 0.0 and {value} % {step} == 0.0 else 0)"
         if function == "coalesce":
             code = self.truth(arguments[-1])
@@ -334,6 +333,14 @@ class Writer:
                 code = f"({value} if {value} != 1 else {code})"
             return code
         return f"int({self.column('truth', node, _about_current(node))})"
+
+    def _rounded(self, value: Node, step: Node) -> tuple[str, str]:
+        """What `is_round` divides and by what: whole units where the number has declared decimals, else as it is."""
+        spec = self.ruleset.spec(value.name) if isinstance(value, Field | Current) else None
+        if spec is None or spec.kind != "number" or not spec.decimals or not isinstance(step, Literal):
+            return self.number(value), self._operand(step, value.type, True)
+        exact = repr(float(Decimal(step.value) * 10**spec.decimals))
+        return self.column("scaled", spec.name, isinstance(value, Current)), exact
 
     def _is_missing(self, node: Call) -> str:
         (inner,) = node.arguments
@@ -443,7 +450,7 @@ def _plain_key(key: tuple[Any, ...]) -> tuple[Any, ...]:
     """The column's key without the mark that says whose value it is."""
     if key[0] == "moment":
         return key[:1]
-    if key[0] not in ("value", "code", "truth", "size"):
+    if key[0] not in ("value", "scaled", "code", "truth", "size"):
         return key
     return (*key[:2], True) if key[3:] == (True,) else key[:2]
 

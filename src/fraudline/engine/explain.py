@@ -277,7 +277,7 @@ class _View:
         value = self.plain(node)
         if value is None or isinstance(value, str):
             return value or "missing"
-        if (as_type or node.type) is Type.MONEY:
+        if (as_type or node.type) is Type.MONEY or self.in_currency(node):
             return self._money(value)
         if node.type is Type.DURATION:
             return said_duration(self.number(node))
@@ -287,6 +287,13 @@ class _View:
 
     def _money(self, value: float) -> str:
         return f"{value:,.{DECIMALS[self.ruleset.currency]}f} {self.ruleset.currency}"
+
+    def in_currency(self, node: Node) -> bool:
+        """Whether a plain number is an amount of money all the same: an average of amounts, or their spread."""
+        if isinstance(node, Feature):
+            return self.in_currency(node.body)
+        averaged = isinstance(node, Window) and node.function in ("avg", "stddev")
+        return averaged and self.ruleset.kind(getattr(node, "value", None) or "") == "money"
 
     # what the decision says ------------------------------------------------------------------------------------------
 
@@ -343,8 +350,7 @@ class _View:
         if name == "local_time":
             return self.local_time()
         if name in self.program.trees.features:
-            body = self.program.trees.features[name]
-            return self.said(body)
+            return self.said(self.program.trees.features[name])
         for node in deep(tree):
             if isinstance(node, Window) and node.function == name:
                 return self.said(node)
@@ -481,7 +487,10 @@ class _View:
             case Feature(body=inner) if node.type is Type.BOOLEAN:
                 return self.shown(inner)
             case Compare(op=op, left=left, right=right):
-                return f"{self._value(left)} {op} {self._value(right)}"
+                one, other = self._value(left), self._value(right)
+                if one == other and self.number(left) != self.number(right):  # rounding must not hide the difference
+                    one, other = repr(self.plain(left)), repr(self.plain(right))
+                return f"{one} {op} {other}"
             case Member(item=item, source=source, values=values, negated=negated):
                 wanted = source or "(" + ", ".join(repr(str(value)) for value in values) + ")"
                 return f"{self._value(item)} {'not in' if negated else 'in'} {wanted}"
@@ -503,7 +512,7 @@ class _View:
         if node.type is Type.DURATION:
             return said_duration(self.number(node))
         value = self.plain(node)
-        return "missing" if value is None else str(value)
+        return "missing" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
 
     # what would change it --------------------------------------------------------------------------------------------
 
