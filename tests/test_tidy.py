@@ -49,17 +49,17 @@ def tracked() -> tuple[Path, ...]:
     return tuple(sorted(path for path in found if path.is_file()))
 
 
-def texts() -> Iterator[tuple[Path, str]]:
+@cache
+def texts() -> tuple[tuple[Path, str], ...]:
     """Tracked text files with their content. Files with a NUL are data, not text."""
-    for path in tracked():
-        content = path.read_bytes()
-        if b"\0" not in content and not hostile(path):
-            yield path, content.decode("utf-8")
+    found = ((path, path.read_bytes()) for path in tracked())
+    return tuple((path, content.decode("utf-8")) for path, content in found if b"\0" not in content)
 
 
-def hostile(path: Path) -> bool:
-    """Inputs that are bad on purpose stand in one folder, and only there."""
-    return path.is_relative_to(ROOT / "tests" / "hostile")
+@cache
+def parsed(text: str) -> ast.Module:
+    """The syntax tree of a module."""
+    return ast.parse(text)
 
 
 def modules(*folders: Path) -> Iterator[tuple[Path, str]]:
@@ -131,7 +131,7 @@ def test_every_module_says_what_it_is_for() -> None:
     silent = [
         place(path)
         for path, text in modules(ROOT / "src", ROOT / "tests", ROOT / "scripts")
-        if not ast.get_docstring(ast.parse(text))
+        if not ast.get_docstring(parsed(text))
     ]
     assert silent == []
 
@@ -148,7 +148,7 @@ def test_every_silenced_check_gives_its_reason_on_the_line() -> None:
 
 def test_generated_code_is_made_in_one_place_only() -> None:
     for path, text in modules(PACKAGE):
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(parsed(text)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"eval", "exec"}:
                 assert path == ONE_DOOR_FOR_GENERATED_CODE, f"{place(path, node.lineno)} runs text as code"
 
@@ -156,7 +156,7 @@ def test_generated_code_is_made_in_one_place_only() -> None:
 def test_nothing_loads_a_pickle() -> None:
     forbidden = {"pickle", "joblib", "cloudpickle", "dill", "marshal", "shelve"}
     for path, text in modules(ROOT / "src", ROOT / "scripts"):
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(parsed(text)):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not forbidden & {name.partition(".")[0] for name in names}, place(
@@ -168,14 +168,14 @@ def test_only_the_doors_print() -> None:
     for path, text in modules(PACKAGE):
         if path.is_relative_to(PACKAGE / "apps"):
             continue
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(parsed(text)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id != "print", place(path, node.lineno)
 
 
 def test_no_exception_is_swallowed_without_a_word() -> None:
     for path, text in modules(ROOT / "src", ROOT / "scripts"):
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(parsed(text)):
             if isinstance(node, ast.ExceptHandler):
                 assert node.type is not None, f"{place(path, node.lineno)} catches everything"
 
