@@ -237,8 +237,7 @@ def process_file(
 
 def _accepted(blocks: Iterable[Records], reader: Reader, receipt: Receipt) -> Iterator[Batch]:
     for records in blocks:
-        batch, rejected = reader.read(records)
-        problems = sorted([*records.problems, *rejected], key=lambda problem: problem.line)
+        batch, problems = reader.read(records)
         receipt.counts.received += len(batch) + len(problems)
         receipt.counts.rejected += len(problems)
         _keep(receipt, problems)
