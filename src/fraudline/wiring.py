@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from fraudline.adapters.embedded.exports import Kinds, Row, Writable, write_csv, write_parquet
 from fraudline.adapters.embedded.files import FileSource, open_source
 from fraudline.adapters.embedded.histories import MemoryHistories
-from fraudline.adapters.embedded.sorting import in_order
+from fraudline.adapters.embedded.sorting import RUNS, in_order
 from fraudline.adapters.embedded.store import EmbeddedStore
 from fraudline.adapters.embedded.workspace import Workspace
 from fraudline.domain.errors import Problem, UnusableInput, UsageError
@@ -217,8 +218,15 @@ def deciding(path: Path, ruleset: Ruleset, settings: Settings, rows: int) -> Ite
     compiled = compiles(settings, rows + stored_rows(path))
     program = _prepared(ruleset, compiled)
     with workspace.open_store(ruleset.name, tenant=settings.tenant) as store:
+        _sweep(path)
         histories = MemoryHistories(store, program, compiled=compiled)
         yield Desk(store, program, histories, Tokens(workspace.card_key()), workspace, compiled)
+
+
+def _sweep(path: Path) -> None:
+    """Remove sorted runs that a process left behind that was killed; nobody else writes here now."""
+    for left in path.glob(f"{RUNS}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def reading(path: Path, settings: Settings, log: str | None = None) -> EmbeddedStore:
@@ -232,8 +240,8 @@ def has_store(path: Path) -> bool:
 
 
 def store_bytes(path: Path) -> int:
-    """How large the database of a workspace is."""
-    return Workspace(path).database.stat().st_size if has_store(path) else 0
+    """How large the database of a workspace is, what it has written ahead included."""
+    return sum(file.stat().st_size for file in path.glob("fraudline.db*"))
 
 
 def stored_rows(path: Path) -> int:

@@ -102,6 +102,14 @@ def has_fired(facts: bytes, position: int) -> bool:
     return state_of(facts, position) == 2
 
 
+def fired_counts(packed: Sequence[bytes], rules: int) -> list[int]:
+    """How often each rule fired, by its position."""
+    width = (rules + 3) // 4
+    states = b"".join([facts[HEADER_SIZE : HEADER_SIZE + width] for facts in packed])
+    table = np.frombuffer(states, dtype=np.uint8).reshape(len(packed), width)
+    return [int(((table[:, rule // 4] >> (rule % 4 * 2) & 3) == 2).sum()) for rule in range(rules)]
+
+
 def unpack(facts: bytes, rules: int, slots: int, text_slots: Sequence[int] = ()) -> Facts:
     """Facts as values. `rules` and `slots` are the numbers of the ruleset that wrote them.
 

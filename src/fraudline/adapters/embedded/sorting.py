@@ -24,6 +24,7 @@ import numpy as np
 
 from fraudline.domain.transaction import Batch
 
+RUNS: Final = "fraudline-sort-"  # what the temporary folders are called
 RUN_ROWS: Final = 100_000
 BLOCK_ROWS: Final = 2_048
 FAN_IN: Final = 32  # runs that are merged at a time: so many blocks are in memory
@@ -97,7 +98,7 @@ class _Runs:
     def write(self, blocks: Iterable[Batch]) -> None:
         """Keep sorted blocks as one run."""
         if self._own is None:
-            made = tempfile.TemporaryDirectory(prefix="fraudline-sort-", dir=self._folder)
+            made = tempfile.TemporaryDirectory(prefix=RUNS, dir=self._folder)
             self._own = Path(self._closing.enter_context(made))
         path = self._own / f"{self._count:06d}"
         self._count += 1

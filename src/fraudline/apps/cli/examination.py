@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import shlex
 import shutil
 import stat
 import sys
@@ -129,19 +130,19 @@ def _store(settings: Settings, options: Options) -> Iterator[Finding]:
             )
 
     yield _tried("store", check, "Restore the workspace from a backup, or use another --workspace.")
-    unfinished = _unfinished(settings, options)
-    if unfinished:
-        yield Finding(
-            "warn", "files", f"not finished: {', '.join(unfinished)}", options.command(f"score {unfinished[0]}")
-        )
+    yield from _unfinished(settings, options)
 
 
-def _unfinished(settings: Settings, options: Options) -> list[str]:
+def _unfinished(settings: Settings, options: Options) -> Iterator[Finding]:
     try:
         with wiring.reading(options.workspace, settings) as store:
-            return [receipt.file for receipt in store.receipts(100) if not receipt.finished]
+            receipts = [receipt for receipt in store.receipts(100) if not receipt.finished]
     except FraudlineError:  # told by the finding about the store already
-        return []
+        return
+    for receipt in receipts:
+        name = receipt.ruleset.partition("@")[0]
+        mend = options.command(f"score {shlex.quote(receipt.file)} --ruleset {name}")
+        yield Finding("warn", "file", f"{receipt.file} was begun and not finished", mend)
 
 
 def _tried(what: str, check: Callable[[], Finding], mend: str) -> Finding:

@@ -181,19 +181,27 @@ class _Watch:
     def follow(self, report: Report) -> None:
         """One batch was stored."""
         known = self._known(report)
+        decided = {
+            i: report.facts[i] or known[report.batch.ids[i]].facts
+            for i, ending in enumerate(report.endings)
+            if ending == "decided"
+        }
         rules = self.run.program.ruleset.rules
-        for i, ending in enumerate(report.endings):
-            if ending == "decided":
-                packed = report.facts[i] or known[report.batch.ids[i]].facts
-                self.entry.fired.update(rule.id for r, rule in enumerate(rules) if facts.has_fired(packed, r))
-                if report.raised[i]:
-                    self._keep(packed, report, i)
-        if self.decisions is not None:
-            for i, ending in enumerate(report.endings):
-                if ending in SEEN:
-                    self.decisions.line(self.document(known[report.batch.ids[i]]))
-            self.decisions.flush()
+        for rule, count in zip(rules, facts.fired_counts(list(decided.values()), len(rules)), strict=True):
+            self.entry.fired[rule.id] += count
+        for i, packed in decided.items():
+            if report.raised[i]:
+                self._keep(packed, report, i)
+        self._print(report, known)
         self.bar.advance(len(report.batch))
+
+    def _print(self, report: Report, known: dict[str, Decision]) -> None:
+        if self.decisions is None:
+            return
+        for name, ending in zip(report.batch.ids, report.endings, strict=True):
+            if ending in SEEN:
+                self.decisions.line(self.document(known[name]))
+        self.decisions.flush()
 
     def _known(self, report: Report) -> dict[str, Decision]:
         """Stored decisions of this batch, as far as they are needed and not at hand."""

@@ -80,7 +80,7 @@ def _parts(entry: Scored, receipt: Receipt, ruleset: Ruleset) -> list[Any]:
     parts: list[Any] = [_headline(entry, receipt, ruleset), Text(_accounting(receipt.counts))]
     if receipt.counts.decided:
         parts += ["", _bands(receipt)]
-    if entry.fired:
+    if any(entry.fired.values()):
         parts += ["", rules_table(entry.fired, ruleset, receipt.counts.decided)]
     if entry.alerts:
         parts += ["", alerts_table(entry.alerts, ruleset, receipt.alerts)]
@@ -140,7 +140,7 @@ def rules_table(fired: Counter[str], ruleset: Ruleset, decided: int) -> Any:
     made = screen.table(
         "top rules", "fired", "share", "points", "looks for", right=("fired", "share", "points"), wrap="looks for"
     )
-    for name, count in fired.most_common(RULES_LISTED):
+    for name, count in (+fired).most_common(RULES_LISTED):
         rule = rules[name]
         effect = str(rule.points) if rule.points else rule.outcome or ""
         made.add_row(*screen.cells(name, screen.number(count), _share(count, decided), effect, rule.when))
