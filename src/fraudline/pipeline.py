@@ -246,9 +246,23 @@ def _accepted(blocks: Iterable[Records], reader: Reader, receipt: Receipt) -> It
 
 
 def _rebatched(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The same transactions in batches of about BATCH_ROWS: what a commit costs is shared by the rows of its batch."""
+    held: list[Batch] = []
     for batch in batches:
-        for at in range(0, len(batch), BATCH_ROWS):
-            yield batch if len(batch) <= BATCH_ROWS else batch.slice(at, at + BATCH_ROWS)
+        held.append(batch)
+        if sum(map(len, held)) >= BATCH_ROWS:
+            yield from _pieces(Batch.joined(held))
+            held = []
+    if held:
+        yield from _pieces(Batch.joined(held))
+
+
+def _pieces(batch: Batch) -> Iterator[Batch]:
+    if len(batch) <= 2 * BATCH_ROWS:
+        yield batch
+        return
+    for at in range(0, len(batch), BATCH_ROWS):
+        yield batch.slice(at, at + BATCH_ROWS)
 
 
 def account(receipt: Receipt, report: Report) -> None:

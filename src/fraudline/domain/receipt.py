@@ -21,9 +21,7 @@ class Counts(msgspec.Struct):
 
     def add_up(self) -> bool:
         """True where the five endings account for all that was received."""
-        return self.received == (
-            self.decided + self.duplicate + self.id_conflict + self.rejected + self.dead_letter
-        )
+        return self.received == (self.decided + self.duplicate + self.id_conflict + self.rejected + self.dead_letter)
 
 
 class Receipt(msgspec.Struct, kw_only=True):

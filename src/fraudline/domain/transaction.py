@@ -99,6 +99,22 @@ class Batch:
             rows=_taken(self.rows, positions),
         )
 
+    @staticmethod
+    def joined(batches: list[Batch]) -> Batch:
+        """These batches as one; they have the same columns."""
+        if len(batches) == 1:
+            return batches[0]
+        joined = Batch(columns={name: [] for name in (batches[0].columns if batches else ())})
+        for batch in batches:
+            joined.ids += batch.ids
+            joined.occurred_at += batch.occurred_at
+            joined.day_only += batch.day_only
+            joined.fingerprints += batch.fingerprints
+            joined.rows += batch.rows
+            for name, column in batch.columns.items():
+                joined.columns[name] += column
+        return joined
+
     def slice(self, start: int, stop: int) -> Batch:
         """The transactions from start up to stop."""
         return Batch(

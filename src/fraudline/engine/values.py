@@ -73,8 +73,11 @@ def one_by_one(values: list[Any], parse: Callable[[Any], Any]) -> Parsed:
 
 def texts(values: list[Any], bytes_max: int = TEXT_BYTES_MAX) -> Parsed:
     """Text as received. Whole numbers of JSON and Parquet become their digits."""
-    if set(map(type, values)) == {str} and _clean("".join(values), max(map(len, values)), bytes_max):
+    kinds = set(map(type, values))
+    if kinds == {str} and _clean("".join(values), max(map(len, values)), bytes_max):
         return values, {}
+    if kinds == {int} and max(map(abs, values)) < 10**_DIGITS_MAX:
+        return list(map(str, values)), {}
     return one_by_one(values, lambda value: _text(value, bytes_max))
 
 

@@ -182,7 +182,7 @@ def _blocks(batch: Batch) -> Iterator[Batch]:
 
 def _sorted(batches: list[Batch]) -> Batch:
     """These batches as one, in order."""
-    batch = _joined(batches)
+    batch = Batch.joined(batches)
     times = np.array(batch.occurred_at, dtype=np.int64)
     order = np.argsort(times, kind="stable")
     at = times[order]
@@ -202,18 +202,3 @@ def _with_ties(batch: Batch, order: list[int], ties: np.ndarray[Any, Any]) -> li
                 order[first:behind], key=lambda i: (batch.ids[i], batch.fingerprints[i], batch.rows[i])
             )
     return order
-
-
-def _joined(batches: list[Batch]) -> Batch:
-    if len(batches) == 1:
-        return batches[0]
-    joined = Batch(columns={name: [] for name in (batches[0].columns if batches else ())})
-    for batch in batches:
-        joined.ids += batch.ids
-        joined.occurred_at += batch.occurred_at
-        joined.day_only += batch.day_only
-        joined.fingerprints += batch.fingerprints
-        joined.rows += batch.rows
-        for name, column in batch.columns.items():
-            joined.columns[name] += column
-    return joined
