@@ -11,6 +11,8 @@ from fraudline.domain.decision import Facts
 from fraudline.domain.transaction import Batch
 from fraudline.engine import check, decide, explain
 from fraudline.engine.compile import Program, program
+from fraudline.engine.features import slot_of
+from fraudline.engine.tree import Window
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 START = 1_747_778_400_000  # 2025-05-20T22:00:00Z
@@ -42,6 +44,12 @@ def batch(made: Program, rows: Sequence[dict[str, Any]]) -> Batch:
         fingerprints=[hashlib.sha256(repr(sorted(row.items(), key=str)).encode()).digest() for row in filled],
         rows=list(range(1, len(rows) + 1)),
     )
+
+
+def named(made: Program, fact: Facts) -> dict[str, Any]:
+    """The values of the named features that are one window, as they are stored: minor units, milliseconds, 1 and 0."""
+    trees = made.trees.features.items()
+    return {name: fact.features[made.slots.index(slot_of(tree))] for name, tree in trees if isinstance(tree, Window)}
 
 
 def decided(made: Program, rows: Sequence[dict[str, Any]], received_at: int = RECEIVED_AT) -> list[Facts]:

@@ -28,8 +28,10 @@ def engine(speed: str) -> ModuleType:
 
 
 def totals(values: list[int]) -> tuple[int, int, int, int, int]:
+    """What `variance_numerator` takes: rows, sum, and the three parts of the sum of squares."""
     kinds = (kernel.HIGH_SQUARE, kernel.CROSS, kernel.LOW_SQUARE)
-    return len(values), sum(values), *(sum(kernel.increment(kind, float(x)) for x in values) for kind in kinds)
+    high, cross, low = (sum(kernel.increment(kind, float(x)) for x in values) for kind in kinds)
+    return len(values), sum(values), high, cross, low
 
 
 def exact_variance_numerator(values: list[int]) -> int:
