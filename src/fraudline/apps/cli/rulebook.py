@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from rich.text import Text
@@ -28,7 +29,7 @@ def listing(listed: list[wiring.Listed]) -> Any:
     made = screen.table("ruleset", "rules", "currency", "from", "for", right=("rules",), wrap="for")
     for entry in listed:
         found, problems = wiring.check_ruleset(entry)
-        origin = "shipped" if entry.shipped else entry.file
+        origin = "shipped" if entry.shipped else f"rulesets/{Path(entry.file).name}"
         if found is None:
             errors = sum(problem.severity == "error" for problem in problems)
             text = f"has {errors} error{'' if errors == 1 else 's'}: fraudline rules check {entry.name}"
