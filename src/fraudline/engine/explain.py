@@ -488,7 +488,9 @@ class _View:
                 return self.shown(inner)
             case Compare(op=op, left=left, right=right):
                 one, other = self._value(left), self._value(right)
-                if one == other and self.number(left) != self.number(right):  # rounding must not hide the difference
+                if (
+                    one == other and not is_text(left) and self.number(left) != self.number(right)
+                ):  # rounding must not hide the difference
                     one, other = repr(self.plain(left)), repr(self.plain(right))
                 return f"{one} {op} {other}"
             case Member(item=item, source=source, values=values, negated=negated):
