@@ -177,7 +177,7 @@ class Desk:
     histories: Histories
     tokens: Tokens
     workspace: Workspace
-    compiled: bool
+    tenant: str
 
     def open(self, file: str) -> FileSource:
         """A file, or stdin for "-", whose header has what the ruleset needs.
@@ -220,7 +220,7 @@ def deciding(path: Path, ruleset: Ruleset, settings: Settings, rows: int) -> Ite
     with workspace.open_store(ruleset.name, tenant=settings.tenant) as store:
         _sweep(path)
         histories = MemoryHistories(store, program, compiled=compiled)
-        yield Desk(store, program, histories, Tokens(workspace.card_key()), workspace, compiled)
+        yield Desk(store, program, histories, Tokens(workspace.card_key()), workspace, settings.tenant)
 
 
 def _sweep(path: Path) -> None:

@@ -252,3 +252,34 @@ def test_ctrl_c_leaves_a_consistent_store_and_the_same_command_goes_on(
     assert (found["decided"], found["duplicate"]) == (25_000, 0), "what this file decided before counts as decided"
     assert stored(workspace) == 25_000
     assert fraudline("replay").code == 0
+
+
+def test_a_tenant_sees_its_own_decisions_only(fraudline: Type, two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fraudline("score", two, "-r", "expenses")
+    monkeypatch.setenv("FRAUDLINE_TENANT", "other")
+    said = fraudline("score", two, "-r", "expenses", "-f", "jsonl")
+    assert [line["tenant"] for line in said.lines()] == ["other", "other"]
+    assert [line["tenant"] for line in fraudline("decisions", "list", "-f", "jsonl").lines()] == ["other", "other"]
+    monkeypatch.setenv("FRAUDLINE_TENANT", "third")
+    assert fraudline("decisions", "list").out == ""
+    assert fraudline("replay").code == 0
+
+
+def test_the_same_id_twice_in_a_file_is_decided_once_and_printed_twice(fraudline: Type, rows: Rows) -> None:
+    line = "A1,E1,100,delhi,lunch,2025-05-20T10:00:00Z"
+    said = fraudline("score", rows(line, line), "-r", "expenses", "-f", "jsonl")
+    assert [entry["transaction_id"] for entry in said.lines()] == ["A1", "A1"]
+    assert fraudline("decisions", "list", "-f", "jsonl").out.count("\n") == 1
+
+
+def test_compiled_and_plain_print_the_same(fraudline: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    file = tmp_path / "cards.csv"
+    generator.write_csv(file, "cards", 400)
+    facts = []
+    for engine in ("plain", "compiled"):
+        monkeypatch.setenv("FRAUDLINE_ENGINE", engine)
+        said = fraudline("-w", tmp_path / engine, "score", file, "-r", "cards", "-f", "jsonl")
+        facts.append([line["hash"] for line in said.lines()])
+    assert facts[0] == facts[1]
+    assert len(facts[0]) == 400

@@ -13,7 +13,7 @@ def demo(
     context: typer.Context,
     transactions: Annotated[
         int, typer.Option("--transactions", "-n", min=100, max=5_000_000, help="How many transactions to invent.")
-    ] = 5_000,
+    ] = 10_000,
     ruleset: Annotated[
         str, typer.Option("--ruleset", "-r", metavar="NAME", help="Whose world: cards, payments or expenses.")
     ] = "cards",

@@ -24,7 +24,6 @@ from fraudline.engine import explain, facts
 from fraudline.engine.compile import program as program_of
 from fraudline.engine.intake import absent_columns
 from fraudline.pipeline import Report, Run, process_file
-from fraudline.ports import Store
 from fraudline.settings import Settings
 
 TOP_ALERTS = 5
@@ -116,7 +115,7 @@ def _score(
         reader = desk.reader(receipt.received_at, source.sha256)
         worth = source.bytes_total >= progress.WORTH_SHOWING_BYTES
         with progress.bar("reading", source.bytes_total, unit="bytes", quiet=options.quiet, worth=worth) as bar:
-            watch = _Watch(entry, desk.store, run, decisions, bar)
+            watch = _Watch(entry, desk, run, decisions, bar)
 
             def follow(report: Report) -> None:
                 watch.follow(report)
@@ -161,9 +160,10 @@ def _write_receipt(receipt: Receipt, workspace: Path) -> Path:
 class _Watch:
     """Sees every block that is read and every batch that is stored."""
 
-    def __init__(self, entry: Scored, store: Store, run: Run, decisions: Sink | None, bar: progress.Bar) -> None:
+    def __init__(self, entry: Scored, desk: wiring.Desk, run: Run, decisions: Sink | None, bar: progress.Bar) -> None:
         self.entry = entry
-        self.store = store
+        self.store = desk.store
+        self.tenant = desk.tenant
         self.run = run
         self.decisions = decisions
         self.bar = bar
@@ -199,7 +199,7 @@ class _Watch:
         if self.decisions is None:
             return
         for name, ending in zip(report.batch.ids, report.endings, strict=True):
-            if ending in SEEN:
+            if ending in SEEN and name in known:  # the first of two alike may have become a dead letter
                 self.decisions.line(self.document(known[name]))
         self.decisions.flush()
 
@@ -227,5 +227,5 @@ class _Watch:
     def document(self, decision: Decision) -> dict[str, Any]:
         """The JSON of a stored decision, under the ruleset that made it."""
         if decision.revision == self.run.revision:
-            return explain.document(self.run.program, decision)
-        return explain.document(program_of(self.store.ruleset(decision.revision)), decision)
+            return explain.document(self.run.program, decision, self.tenant)
+        return explain.document(program_of(self.store.ruleset(decision.revision)), decision, self.tenant)
