@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
@@ -102,7 +101,7 @@ def table(*columns: str, right: Sequence[str] = (), wrap: str | None = None, tit
     return made
 
 
-def cells(*values: Any) -> Iterable[Any]:
+def cells(*values: Any) -> list[Text]:
     """Values ready for a table's row: text of strangers made harmless."""
     return [value if isinstance(value, Text) else Text(safe(str(value))) for value in values]
 

@@ -26,6 +26,8 @@ SAID = {
 }
 ROWS_LISTED = 5
 RULES_LISTED = 6
+REASONS_LISTED = 3
+VALUE_SHOWN = 32  # characters; the receipt has 80
 
 
 # ---- JSON ------------------------------------------------------------------------------------------------------------
@@ -148,24 +150,29 @@ def rules_table(fired: Counter[str], ruleset: Ruleset, decided: int) -> Any:
 
 
 def alerts_table(alerts: list[dict[str, Any]], ruleset: Ruleset, raised: int) -> Any:
-    """The highest alerts with the sentences that say why."""
+    """The highest alerts with the sentences that say why, a line each."""
     title = f"top {len(alerts)} of {screen.number(raised)} alerts" if raised > len(alerts) else "alerts"
-    made = screen.table(
-        "id", "account", "amount", "level", "score", "why", right=("amount", "score"), wrap="why", title=title
-    )
+    columns = ("id", "account", "amount", "level", "score", "why")
+    made = screen.table(*columns, right=("amount", "score"), wrap="why", title=title)
     for alert in alerts:
         seen = alert["transaction"]
-        made.add_row(
-            *screen.cells(
-                alert["transaction_id"],
-                seen.get("account", ""),
-                amount_of(seen, ruleset.currency),
-                screen.level(alert["level"]),
-                alert["score"],
-                "; ".join(reason["text"] for reason in alert["reasons"]),
-            )
+        *first, why = screen.cells(
+            alert["transaction_id"],
+            seen.get("account", ""),
+            amount_of(seen, ruleset.currency),
+            screen.level(alert["level"]),
+            alert["score"],
+            "",
         )
+        why.append("\n".join(screen.safe(line) for line in _whys(alert["reasons"])))
+        made.add_row(*first, why)
     return made
+
+
+def _whys(reasons: list[dict[str, Any]]) -> list[str]:
+    lines = [reason["text"] for reason in reasons[:REASONS_LISTED]]
+    more = len(reasons) - len(lines)
+    return [*lines, f"and {more} more reason{'' if more == 1 else 's'}"] if more > 0 else lines
 
 
 def amount_of(transaction: dict[str, Any], currency: str) -> str:
@@ -182,7 +189,8 @@ def _rejected(receipt: Receipt) -> Any:
         title += f", the first {len(rows)}"
     made = screen.table("line", "column", "what is wrong", "value", right=("line",), wrap="what is wrong", title=title)
     for row in rows:
-        made.add_row(*screen.cells(row.line, row.column, row.reason, row.value))
+        value = row.value if len(row.value) <= VALUE_SHOWN else row.value[: VALUE_SHOWN - 3] + "..."
+        made.add_row(*screen.cells(row.line, row.column, row.reason, value))
     return made
 
 
