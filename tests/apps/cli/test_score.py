@@ -12,10 +12,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fraudline import generator
+from fraudline import generator, pipeline
 from tests.apps.cli.conftest import HEADER, TWO, Type
 
 Rows = Callable[..., Path]
@@ -128,6 +129,21 @@ def test_strict_makes_rejected_rows_an_exit_code(
     said = fraudline("score", file, "-r", "expenses", *strict)
     assert said.code == code
     assert "1 decided, 1 rejected" in said.out
+
+
+def test_a_dead_letter_is_always_to_be_looked_at(fraudline: Type, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = pipeline.decide
+
+    def failing(program: Any, batch: Any, *rest: Any, **named: Any) -> Any:
+        if "A2" in batch.ids:
+            raise ZeroDivisionError("a fault of ours")
+        return whole(program, batch, *rest, **named)
+
+    monkeypatch.setattr(pipeline, "decide", failing)
+    file = rows("A1,E1,1,delhi,a,2025-05-20T10:00:00Z", *["A2,E1,1,delhi,a,2025-05-20T10:00:00Z"] * 2)
+    said = fraudline("score", file, "-r", "expenses", "-f", "jsonl")
+    assert said.code == 1
+    assert [line["transaction_id"] for line in said.lines()] == ["A1"]
 
 
 def test_standard_input_and_gzip_are_files_too(fraudline: Type, tmp_path: Path) -> None:

@@ -66,6 +66,10 @@ def score(
 
 
 def _exit_code(scored: list[Scored], strict: bool) -> int:
-    """The worst of what happened: a file that could not be used, then rows to look at."""
+    """The worst of what happened: a file that could not be used, then rows to look at.
+
+    Bad data counts where --strict asks for it; a dead letter is a failure of ours and always counts.
+    """
     unusable = max((file.failure.exit_code for file in scored if file.failure), default=0)
-    return unusable or int(strict and any(file.to_be_looked_at for file in scored))
+    dead = any(file.receipt and file.receipt.counts.dead_letter for file in scored)
+    return unusable or int(dead or (strict and any(file.to_be_looked_at for file in scored)))
