@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -65,13 +66,14 @@ def crowd(seed: int, rows: int = 240) -> list[dict[str, Any]]:
 
 def test_an_entity_has_one_number_for_ever_and_a_missing_key_has_none() -> None:
     role = Role(PLAN)
-    assert [role.entity(key) for key in ("A", "B", "A", None, ("A", 1), "B")] == [0, 1, 0, -1, 2, 1]
+    assert [role.entities[key] for key in ("A", "B", "A", None, ("A", 1), "B")] == [0, 1, 0, -1, 2, 1]
 
 
 def test_a_text_has_one_code_for_ever_and_texts_are_told_from_numbers() -> None:
     state = State((PLAN,), DAY)
-    assert [state.code(value) for value in ("delhi", "pune", "delhi", 1.0, "1.0", 1.0)] == [0, 1, 0, 2, 3, 2]
-    assert state.texts == ["delhi", "pune", 1.0, "1.0"]
+    assert [state.codes[value] for value in ("delhi", "pune", "delhi", 1.0, "1.0", 1.0)] == [0, 1, 0, 2, 3, 2]
+    assert math.isnan(state.codes[None])
+    assert state.texts([1.0, math.nan, 0.0]) == ["pune", None, "delhi"]
 
 
 @pytest.mark.parametrize("seed", range(4))

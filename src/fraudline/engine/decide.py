@@ -68,16 +68,21 @@ def decide(
         "covered_ms": _covered(program, batch, state),
     }
     values = [frame.X[at] for key, at in program.layout.columns.items() if key[0] == "slot"]
-    texts = [_texts(state, frame.X[at]) for at in text_columns(program)]
+    texts = [state.texts(frame.X[at]) for at in text_columns(program)]
     packed = facts.pack(states, columns, _without_codes(program, values), texts)
     return Decided(
         facts=packed,
         hashes=[facts.digest(row) for row in packed],
-        levels=[int(level) for level in levels],
-        outcomes=[int(outcome) for outcome in outcomes],
-        scores=[int(score) for score in scores],
-        raised=[bool(value) for value in raised],
+        levels=_listed(levels),
+        outcomes=_listed(outcomes),
+        scores=_listed(scores),
+        raised=[value == 1 for value in _listed(raised)],
     )
+
+
+def _listed(column: Any) -> list[int]:
+    plain: list[int] = column.tolist() if isinstance(column, np.ndarray) else column
+    return plain
 
 
 def _causes(flags: int) -> int:
@@ -123,10 +128,6 @@ def text_columns(program: Program) -> list[int]:
         for key, at in program.layout.columns.items()
         if key[0] == "slot" and key[1].op == kernel.PREVIOUS and kind(key[1].value) == "text"
     ]
-
-
-def _texts(state: State, column: Sequence[float]) -> list[str | None]:
-    return [None if code != code else str(state.texts[int(code)]) for code in column]
 
 
 def _without_codes(program: Program, values: list[Any]) -> list[Any]:

@@ -234,7 +234,7 @@ class _View:
         frame.fill(after_fold=False)
         places = [at for key, at in program.layout.columns.items() if key[0] == "slot"]
         for at, value in zip(places, self.facts.features, strict=True):
-            coded = float(state.code(value)) if isinstance(value, str) else value
+            coded = state.codes[value] if isinstance(value, str) else value
             X[at][0] = kernel.NAN if coded is None else coded
         frame.fill(after_fold=True)
         return frame

@@ -319,17 +319,17 @@ class Frame:
         if spec is not None and spec.kind == "number" and spec.decimals:
             scale = float(10**spec.decimals)
             return [NAN if value is None else float(value) / scale for value in column]
-        return [NAN if value is None else float(value) for value in column]
+        return _floats(column)
 
     def _scaled(self, name: str) -> list[float]:
         column = self.batch.columns.get(name)
-        return [NAN] * len(self.batch) if column is None else [NAN if v is None else float(v) for v in column]
+        return [NAN] * len(self.batch) if column is None else _floats(column)
 
     def _moment(self) -> list[float]:
-        return [float(moment) for moment in self.batch.occurred_at]
+        return list(map(float, self.batch.occurred_at))
 
     def _day_only(self) -> list[float]:
-        return [float(day) for day in self.batch.day_only]
+        return list(map(float, self.batch.day_only))
 
     def _probability(self) -> list[float]:
         given = self.probability
@@ -366,9 +366,7 @@ class Frame:
             case Feature(body=body):
                 return self.raw(body)
             case Window():
-                column = self.X[self.layout.column("slot", slot_of(node))]
-                texts = self.state.texts
-                return [None if code != code else str(texts[int(code)]) for code in column]
+                return self.state.texts(self.X[self.layout.column("slot", slot_of(node))])
             case Field(name=name) | Current(name=name):
                 return list(self.batch.ids) if name == "id" else self.batch.columns.get(name) or [None] * n
             case Call(function="lower", arguments=(inner,)):
@@ -386,30 +384,20 @@ class Frame:
         if is_key(node):
             return column
         folds = _Folds()
-        return [None if text is None else folds[text] for text in column]
+        return [folds[text] for text in column]
 
     def _code(self, node: Node, exact: bool = False) -> list[float]:
-        code = self.state.code
+        codes = self.state.codes
         if is_text(node):
-            column = self.raw(node) if exact else self.folded(node)
-            return [NAN if text is None else float(code(text)) for text in column]
-        return [NAN if value != value else float(code(value)) for value in self._value(getattr(node, "name", ""))]
+            return [codes[text] for text in (self.raw(node) if exact else self.folded(node))]
+        return [NAN if value != value else codes[value] for value in self._value(getattr(node, "name", ""))]
 
     def _truth(self, node: Node) -> list[float]:
         test, inner, exact = text_test(node)
         if isinstance(node, Call) and node.function == "is_missing":
             return [2.0 if text is None else 0.0 for text in self.raw(inner)]
-        answers: dict[str, float] = {}
-        column = []
-        for text in self.folded(inner) if exact else self.raw(inner):
-            if text is None:
-                column.append(1.0)
-                continue
-            answer = answers.get(text)
-            if answer is None:
-                answer = answers[text] = 2.0 if test(text) else 0.0
-            column.append(answer)
-        return column
+        answers = _Answers(test)
+        return [answers[text] for text in (self.folded(inner) if exact else self.raw(inner))]
 
     def _size(self, node: Call) -> list[float]:
         (inner,) = node.arguments
@@ -442,16 +430,34 @@ class Frame:
             else:
                 column = self.raw(Field(type=Type.TEXT, name=name))
                 folds = _Folds()
-                cache[key] = column if exact else [None if text is None else folds[text] for text in column]
+                cache[key] = column if exact else [folds[text] for text in column]
         return cache[key]
 
 
-class _Folds(dict[str, str]):
-    """Each distinct text is folded once per batch."""
+def _floats(column: Sequence[float | None]) -> list[float]:
+    if None in column:
+        return [NAN if value is None else float(value) for value in column]
+    return list(map(float, column))  # type: ignore[arg-type]  # nothing in it is None
 
-    def __missing__(self, text: str) -> str:
-        folded = self[text] = words.fold(text)
+
+class _Folds(dict[str | None, str | None]):
+    """Each distinct text is folded once per batch; a missing one stays missing."""
+
+    def __missing__(self, text: str | None) -> str | None:
+        folded = self[text] = None if text is None else words.fold(text)
         return folded
+
+
+class _Answers(dict[str | None, float]):
+    """Each distinct text is tested once per batch; of a missing one the truth is unknown."""
+
+    def __init__(self, test: Callable[[str], bool]) -> None:
+        super().__init__({None: 1.0})
+        self._test = test
+
+    def __missing__(self, text: str | None) -> float:
+        answer = self[text] = 2.0 if text is not None and self._test(text) else 0.0
+        return answer
 
 
 def text_test(node: Node) -> tuple[Callable[[str], bool], Node, bool]:

@@ -23,6 +23,38 @@ Key = str | float | tuple[str | float, ...]
 _INTEGER_ARRAYS = ("start", "head", "tail", "room", "top", "when", "name", "prefix", "stamp", "clock")
 
 
+class Entities(dict[Key | None, int]):
+    """Gives every entity key a number at first sight: 0, 1, 2 ... A missing key (None) is -1."""
+
+    def __init__(self) -> None:
+        super().__init__({None: -1})
+
+    def __missing__(self, key: Key | None) -> int:
+        number = self[key] = len(self) - 1
+        return number
+
+    @property
+    def count(self) -> int:
+        """How many entities have a number."""
+        return len(self) - 1
+
+
+class Codes(dict[str | float | None, float]):
+    """Gives every text (or number) in histories a code at first sight; a missing value (None) is NaN.
+
+    Codes never leave the process; `texts` leads back.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({None: kernel.NAN})
+        self.texts: list[str | float] = []
+
+    def __missing__(self, value: str | float | None) -> float:
+        code = self[value] = float(len(self.texts))
+        self.texts.append(value)  # type: ignore[arg-type]  # None is there from the start
+        return code
+
+
 @cache
 def compiled_kernel() -> ModuleType | None:
     """The kernel's own source again, compiled by Numba and cached on disk; None where Numba is not installed."""
@@ -69,7 +101,7 @@ class Role:
     """The histories of all entities of one role, in one arena (see `engine.kernel` for the picture)."""
 
     plan: RolePlan
-    entities: dict[Key, int] = field(default_factory=dict)
+    entities: Entities = field(default_factory=Entities)
     start: Any = field(default_factory=list)
     head: Any = field(default_factory=list)
     tail: Any = field(default_factory=list)
@@ -85,19 +117,9 @@ class Role:
         """How many running totals each row carries."""
         return len(self.plan.prefixes) // kernel.P_SIZE
 
-    def entity(self, key: Key | None) -> int:
-        """The number of this entity, given out at first sight; -1 where the key is missing."""
-        if key is None:
-            return -1
-        number = self.entities.get(key)
-        if number is None:
-            number = len(self.entities)
-            self.entities[key] = number
-        return number
-
     def reserve_entities(self) -> None:
         """Room in the tables for every entity that has a number."""
-        missing = len(self.entities) - len(self.start)
+        missing = self.entities.count - len(self.start)
         if missing <= 0:
             return
         if isinstance(self.start, list):
@@ -110,7 +132,7 @@ class Role:
 
     def grow(self, rows: int, engine: Any) -> None:
         """Make the arena larger by at least this many rows; squeeze out what is dead, where that is worth it."""
-        count, used = len(self.entities), int(self.top[0])
+        count, used = self.entities.count, int(self.top[0])
         live = engine.live_rows(count, self.head, self.tail)
         least = live + live // 8 + 2 * count + rows + 64  # what `repack` may use, and the rows to come
         size = least + live if live + count < used // 2 else max(least, used + used // 2)
@@ -135,6 +157,11 @@ class Role:
         self.kept = np.array(self.kept, dtype=np.float64)
 
 
+def _listed(column: Any) -> list[int]:
+    plain: list[int] = column if isinstance(column, list) else column.tolist()
+    return plain
+
+
 @dataclass(slots=True)
 class State:
     """All histories a ruleset needs, and the codes that text has in them. Fold a batch with `fold`."""
@@ -142,8 +169,7 @@ class State:
     plans: tuple[RolePlan, ...]
     retention_ms: int
     roles: list[Role] = field(default_factory=list)
-    codes: dict[str | float, int] = field(default_factory=dict)
-    texts: list[str | float] = field(default_factory=list)
+    codes: Codes = field(default_factory=Codes)
     ids: Any = field(default_factory=bytearray)
     ids_used: int = 0
     stamp: Any = field(default_factory=list)
@@ -154,14 +180,10 @@ class State:
     def __post_init__(self) -> None:
         self.roles = [Role(plan) for plan in self.plans]
 
-    def code(self, value: str | float) -> int:
-        """The number of a text (or number) in histories, given out at first sight. Codes never leave the process."""
-        number = self.codes.get(value)
-        if number is None:
-            number = len(self.texts)
-            self.codes[value] = number
-            self.texts.append(value)
-        return number
+    def texts(self, column: Sequence[float]) -> list[str | None]:
+        """The texts behind a column of codes."""
+        texts = self.codes.texts
+        return [None if code != code else str(texts[int(code)]) for code in column]
 
     def compile(self) -> bool:
         """Switch to the compiled kernel for good; False where Numba is not installed."""
@@ -194,14 +216,15 @@ class State:
         late = array([0] * n)
         flags = array([0] * n)
         when = array(moments if isinstance(moments, list) else list(moments))
-        days = array([int(day) for day in day_only])
+        days = array(list(map(int, day_only)))
         places = array(names)
         for role, role_keys in zip(self.roles, keys, strict=True):
-            looks = [[role.entity(key) for key in column] for column in role_keys]
+            numbers = role.entities
+            looks = [[numbers[key] for key in column] for column in role_keys]
             role.reserve_entities()
             table = np.asarray(looks, dtype=np.int64) if self.compiled else looks
             self._fold_role(role, engine, array, n, when, days, places, table, X, late, flags)
-        return [int(value) for value in late], [int(value) for value in flags]
+        return _listed(late), _listed(flags)
 
     def _fold_role(
         self,
@@ -272,7 +295,7 @@ class State:
         return places
 
     def _reserve_codes(self) -> None:
-        missing = len(self.texts) - len(self.stamp)
+        missing = len(self.codes.texts) - len(self.stamp)
         if missing <= 0:
             return
         if isinstance(self.stamp, list):
