@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from fraudline import generator, pipeline
+from fraudline import generator
+from fraudline.engine.decide import decide
 from tests.apps.cli.conftest import HEADER, TWO, Type
 
 Rows = Callable[..., Path]
@@ -132,14 +133,14 @@ def test_strict_makes_rejected_rows_an_exit_code(
 
 
 def test_a_dead_letter_is_always_to_be_looked_at(fraudline: Type, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = pipeline.decide
+    whole = decide
 
     def failing(program: Any, batch: Any, *rest: Any, **named: Any) -> Any:
         if "A2" in batch.ids:
             raise ZeroDivisionError("a fault of ours")
         return whole(program, batch, *rest, **named)
 
-    monkeypatch.setattr(pipeline, "decide", failing)
+    monkeypatch.setattr("fraudline.pipeline.decide", failing)
     file = rows("A1,E1,1,delhi,a,2025-05-20T10:00:00Z", *["A2,E1,1,delhi,a,2025-05-20T10:00:00Z"] * 2)
     said = fraudline("score", file, "-r", "expenses", "-f", "jsonl")
     assert said.code == 1
