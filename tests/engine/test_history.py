@@ -11,7 +11,7 @@ import pytest
 
 from fraudline.engine import decide, explain, history, kernel
 from fraudline.engine.compile import Program
-from fraudline.engine.history import Role, RolePlan, State
+from fraudline.engine.history import Codes, Entities, RolePlan, State
 from tests import streams
 from tests.deciding import DAY, HOUR, START, batch, decided, named, programmed
 from tests.test_differential import batched
@@ -65,15 +65,16 @@ def crowd(seed: int, rows: int = 240) -> list[dict[str, Any]]:
 
 
 def test_an_entity_has_one_number_for_ever_and_a_missing_key_has_none() -> None:
-    role = Role(PLAN)
-    assert [role.entities[key] for key in ("A", "B", "A", None, ("A", 1), "B")] == [0, 1, 0, -1, 2, 1]
+    entities = Entities()
+    assert [entities[key] for key in ("A", "B", "A", None, ("A", 1), "B")] == [0, 1, 0, -1, 2, 1]
+    assert entities.count == 3
 
 
 def test_a_text_has_one_code_for_ever_and_texts_are_told_from_numbers() -> None:
-    state = State((PLAN,), DAY)
-    assert [state.codes[value] for value in ("delhi", "pune", "delhi", 1.0, "1.0", 1.0)] == [0, 1, 0, 2, 3, 2]
-    assert math.isnan(state.codes[None])
-    assert state.texts([1.0, math.nan, 0.0]) == ["pune", None, "delhi"]
+    codes = Codes()
+    assert [codes[value] for value in ("delhi", "pune", "delhi", 1.0, "1.0", 1.0)] == [0, 1, 0, 2, 3, 2]
+    assert math.isnan(codes[None])
+    assert codes.texts == ["delhi", "pune", 1.0, "1.0"]
 
 
 @pytest.mark.parametrize("seed", range(4))
