@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -36,10 +37,16 @@ class _Row(msgspec.Struct, frozen=True):
         return [self.decision.transaction_id, *map(self.text, ("account", "merchant", "location", "description"))]
 
 
-_ORDERS: dict[str, Callable[[_Row], int]] = {
+def _amount(row: _Row) -> float:
+    """The amount; one in another currency is missing, and less than any other."""
+    amount = row.decision.transaction["amount"]
+    return -math.inf if amount is None else float(amount)
+
+
+_ORDERS: dict[str, Callable[[_Row], float]] = {
     "score": lambda row: row.score,
     "time": lambda row: row.decision.occurred_at,
-    "amount": lambda row: row.decision.transaction["amount"],
+    "amount": _amount,
 }
 
 
@@ -107,7 +114,7 @@ class MemoryStore:
         if (location := query.location) is not None:
             tests.append(lambda row: row.text("location").strip().casefold() == location.strip().casefold())
         if (minor := query.min_amount) is not None:
-            tests.append(lambda row: row.decision.transaction["amount"] >= minor)
+            tests.append(lambda row: _amount(row) >= minor)
         if (since := query.since) is not None:
             tests.append(lambda row: row.decision.occurred_at >= since)
         if (until := query.until) is not None:
@@ -125,6 +132,10 @@ class MemoryStore:
     def log(self, after: int = 0, limit: int = 10_000) -> list[Decision]:
         """Stored decisions in order of sequence, after this one."""
         return [row.decision for row in list(self._rows.values())[after : after + limit]]
+
+    def newest(self) -> int:
+        """The sequence of the newest decision, 0 where there is none."""
+        return max((row.decision.sequence for row in self._rows.values()), default=0)
 
     def activate(self, ruleset: Ruleset, at: int) -> int:  # noqa: ARG002 - the time is kept by stores that last
         """The revision under which this ruleset decides; a new control entry where it was not the active one."""

@@ -75,6 +75,14 @@ def test_a_decision_comes_back_as_it_was_committed(store: Store) -> None:
     assert list(store.find(Query())) == [decision]
 
 
+def test_an_amount_in_another_currency_is_missing_and_its_transaction_is_stored(store: Store) -> None:
+    put(store, {"id": "dollars", "amount": 5}, {"id": "euros", "amount": None}, {"id": "refund", "amount": -5})
+    assert store.log()[1].transaction["amount"] is None
+    assert ids(store, sort="amount") == ["euros", "refund", "dollars"]
+    assert ids(store, sort="-amount") == ["dollars", "refund", "euros"]
+    assert ids(store, sort="amount", min_amount=-5) == ["refund", "dollars"]
+
+
 def test_sequences_are_consecutive_in_the_order_of_the_batch(store: Store) -> None:
     first = put(store, {"id": "T3"}, {"id": "T1"}, {"id": "T2"})
     second = put(store, {"id": "T0"})

@@ -29,10 +29,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Where decisions came from, written once instead of in every row.
         "CREATE TABLE origins (origin INTEGER PRIMARY KEY, source TEXT NOT NULL, path TEXT NOT NULL,"
         " engine TEXT NOT NULL, data TEXT NOT NULL, UNIQUE (source, path, engine, data)) STRICT",
-        # The log. The columns before `fingerprint` are what people filter and sort by.
+        # The log. The columns before `fingerprint` are what people filter and sort by. An amount in another currency
+        # has no rate, so it is missing.
         "CREATE TABLE decisions (sequence INTEGER PRIMARY KEY, log INTEGER NOT NULL, id TEXT NOT NULL,"
         " occurred_at INTEGER NOT NULL, received_at INTEGER NOT NULL, revision INTEGER NOT NULL,"
-        ' origin INTEGER NOT NULL, "row" INTEGER NOT NULL, account TEXT, amount INTEGER NOT NULL, location TEXT,'
+        ' origin INTEGER NOT NULL, "row" INTEGER NOT NULL, account TEXT, amount INTEGER, location TEXT,'
         " merchant TEXT, description TEXT, level INTEGER NOT NULL, outcome INTEGER NOT NULL, score INTEGER NOT NULL,"
         " raised INTEGER NOT NULL, fingerprint BLOB NOT NULL, hash BLOB NOT NULL, facts BLOB NOT NULL,"
         " payload BLOB NOT NULL) STRICT",
