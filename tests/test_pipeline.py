@@ -7,11 +7,13 @@ from typing import Any
 from fraudline.adapters.embedded.histories import MemoryHistories
 from fraudline.domain.ruleset import Ruleset
 from fraudline.domain.transaction import Records
-from fraudline.engine import check
+from fraudline.engine import check, explain
 from fraudline.engine.cards import Tokens
 from fraudline.engine.compile import program
+from fraudline.engine.decide import state_for
 from fraudline.engine.intake import Intake
 from fraudline.pipeline import Report, Run, process
+from fraudline.replay import replay
 from fraudline.testing import MemoryStore
 
 NOW = 1_750_000_000_000
@@ -62,3 +64,14 @@ def test_a_ruleset_that_declares_another_field_still_knows_its_transactions() ->
     rows = [_row("T1", grade="senior"), _row("T2", grade="senior", amount="9.99")]
     assert _score(store, WITH_GRADE, rows, "file:2").endings == ["duplicate", "id_conflict"]
     assert _score(store, RULES, [_row("T1", description="tea")], "file:3").endings == ["id_conflict"]
+
+
+def test_an_amount_without_a_rate_is_missing_and_never_a_silent_approval() -> None:
+    store = MemoryStore("shop")
+    report = _score(store, RULES, [_row("T1", currency=" usd"), _row("T2", currency="EUR", amount="1000000")])
+    made = program(check.load(RULES))
+    ours, theirs = (explain.unpack(made, packed) for packed in report.facts)
+    assert (ours.outcome, ours.degraded) == ("approve", ())
+    assert (theirs.outcome, theirs.degraded) == ("review", ("rates_missing",))
+    again = replay(store, lambda ruleset: (program(ruleset), state_for(program(ruleset))))
+    assert [(stretch.compared, stretch.differences) for stretch in again] == [(2, [])]

@@ -18,6 +18,7 @@ from fraudline.engine.history import State
 
 _EXPIRED = 1 << DEGRADED.index("window_expired")
 _RULE_ERROR = 1 << DEGRADED.index("rule_error")
+_RATES_MISSING = 1 << DEGRADED.index("rates_missing")
 
 
 @dataclass(slots=True)
@@ -55,7 +56,8 @@ def decide(
     frame, late, flags = fold(program, batch, state, probability)
     frame.fill(after_fold=True)
     n = len(batch)
-    degraded = [_causes(flag) for flag in flags]
+    rates = _rates_missing(batch, program.ruleset.currency)
+    degraded = [_causes(flag) | missing for flag, missing in zip(flags, rates, strict=True)]
     states, scores, levels, outcomes, raised, degraded = _evaluate(program, frame.X, n, received_at, degraded)
     columns = {
         "outcome": outcomes,
@@ -88,6 +90,17 @@ def _listed(column: Any) -> list[int]:
 def _causes(flags: int) -> int:
     expired = _EXPIRED if flags & kernel.FLAG_EXPIRED else 0
     return expired | (_RULE_ERROR if flags & kernel.FLAG_OVERFLOW else 0)
+
+
+def _rates_missing(batch: Batch, own: str) -> list[int]:
+    """The cause where an amount is missing because it was in another currency: that must not pass for harmless."""
+    amounts, codes = batch.columns.get("amount"), batch.columns.get("currency")
+    if amounts is None or codes is None or None not in amounts:
+        return [0] * len(batch)
+    return [
+        _RATES_MISSING if amount is None and code is not None and code.strip().upper() != own else 0
+        for amount, code in zip(amounts, codes, strict=True)
+    ]
 
 
 def fold(
