@@ -12,7 +12,7 @@ import msgspec
 from fraudline.domain.decision import LEVELS, OUTCOMES, Alert, Decided, Decision, level_of
 from fraudline.domain.errors import Conflict, StoreError, UsageError
 from fraudline.domain.receipt import MAX_LISTED, Receipt
-from fraudline.domain.ruleset import Ruleset, require_same_currency
+from fraudline.domain.ruleset import Ruleset, require_readable
 from fraudline.domain.transaction import Batch
 from fraudline.engine.facts import digest, has_fired, pack
 from fraudline.engine.record import decode, encode
@@ -141,8 +141,8 @@ class MemoryStore:
         """The revision under which this ruleset decides; a new control entry where it was not the active one."""
         if ruleset.name != self._name:
             raise UsageError(f"The ruleset {ruleset.name} cannot be activated in the log of {self._name}.")
-        if self._rulesets:
-            require_same_currency(self._rulesets[-1], ruleset)
+        for revision in {row.decision.revision for row in self._rows.values()}:
+            require_readable(self.ruleset(revision), ruleset)
         if not self._rulesets or self._rulesets[-1].sha256() != ruleset.sha256():
             self._rulesets.append(ruleset)
         return len(self._rulesets)

@@ -13,6 +13,7 @@ from fraudline.adapters.embedded.store import EmbeddedStore
 from fraudline.domain.decision import Alert, Decided
 from fraudline.domain.errors import Conflict, StoreError, UsageError
 from fraudline.domain.receipt import MAX_LISTED, Counts, Receipt
+from fraudline.domain.ruleset import FieldSpec, Ruleset
 from fraudline.domain.transaction import Rejected
 from fraudline.ports import Query, Store
 from fraudline.testing import MemoryStore, commit_of
@@ -300,8 +301,28 @@ def test_a_version_in_another_currency_is_refused(store: Store) -> None:
 
 def test_a_cut_off_file_resumes_under_its_first_receipt(store: Store) -> None:
     opened = store.begin(receipt())
+def _graded(kind: str, decimals: int | None = None) -> Ruleset:
+    grade = FieldSpec(name="grade", kind=kind, column="grade", decimals=decimals, attribute=True)
+    return msgspec.structs.replace(RULESET, fields=(*RULESET.fields, grade))
+
+
+def test_a_version_that_reads_a_stored_field_otherwise_is_refused(store: Store) -> None:
+    text, number, exact = _graded("text"), _graded("number"), _graded("number", 2)
+    assert store.activate(text, at=6) < store.activate(number, at=7)  # nothing was decided under the first
+    put(store, {"id": "T1", "grade": 2.5}, revision=store.revision())
+    with pytest.raises(UsageError, match="holds grade as number, so a version that has it as text"):
+        store.activate(text, at=8)
+    with pytest.raises(UsageError, match="as number of 2 decimals cannot decide in it"):
+        store.activate(exact, at=8)
+    store.activate(RULESET, at=9)
+    put(store, {"id": "T2"}, revision=store.revision())
+    with pytest.raises(UsageError, match="holds grade as number"):  # the log remembers what versions before it stored
+        store.activate(text, at=10)
+
+
     assert opened == receipt(source="file:1")
     again = store.begin(receipt(file="copy of may.csv", received_at=2_000))
+    put(store, {"id": "T1"})
     assert again == opened
 
 

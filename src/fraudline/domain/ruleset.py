@@ -125,16 +125,27 @@ class Ruleset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return spec.kind if spec else FIELDS.get(name)
 
 
-def require_same_currency(active: Ruleset, ruleset: Ruleset) -> None:
-    """Refuse a version in another currency: the amounts of a log are minor units of one.
+def require_readable(before: Ruleset, ruleset: Ruleset) -> None:
+    """Refuse a version that could not read what `before` stored: a log has one currency, and each field one kind.
 
     Raises UsageError.
     """
-    if active.currency != ruleset.currency:
+    if before.currency != ruleset.currency:
         raise UsageError(
-            f"The log of {ruleset.name} holds amounts in {active.currency}, so a version in {ruleset.currency} cannot "
+            f"The log of {ruleset.name} holds amounts in {before.currency}, so a version in {ruleset.currency} cannot "
             "decide in it. Give the ruleset another name, or use another --workspace."
         )
+    for spec in ruleset.fields:
+        stored = before.spec(spec.name)
+        if stored is not None and (stored.kind, stored.decimals) != (spec.kind, spec.decimals):
+            raise UsageError(
+                f"The log of {ruleset.name} holds {spec.name} as {_stored_as(stored)}, so a version that has it as "
+                f"{_stored_as(spec)} cannot decide in it. Give {spec.name} another name, or the ruleset."
+            )
+
+
+def _stored_as(spec: FieldSpec) -> str:
+    return spec.kind if spec.decimals is None else f"{spec.kind} of {spec.decimals} decimals"
 
 
 def from_canonical(body: bytes) -> Ruleset:

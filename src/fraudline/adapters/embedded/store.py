@@ -20,7 +20,7 @@ from fraudline.adapters.embedded.schema import FLAGGED, OLDEST_SQLITE, migrate, 
 from fraudline.domain.decision import LEVELS, OUTCOMES, Alert, Decided, Decision
 from fraudline.domain.errors import Conflict, StoreError, UsageError
 from fraudline.domain.receipt import MAX_LISTED, Receipt
-from fraudline.domain.ruleset import Ruleset, from_canonical, require_same_currency
+from fraudline.domain.ruleset import Ruleset, from_canonical, require_readable
 from fraudline.engine.facts import has_fired
 from fraudline.engine.record import decode
 from fraudline.ports import Commit, Query
@@ -375,8 +375,8 @@ class EmbeddedStore:
             ).fetchone()
             if active and active[1] == sha256:
                 return int(active[0])
-            if active:
-                require_same_currency(self.ruleset(int(active[0])), ruleset)
+            for revision in self._used(connection, log):
+                require_readable(self.ruleset(revision), ruleset)
             if ruleset.name != self._name:
                 raise UsageError(f"The ruleset {ruleset.name} cannot be activated in the log of {self._name}.")
             sql = (
@@ -400,6 +400,15 @@ class EmbeddedStore:
         """The newest revision, 0 where there is none."""
         with self._translated("read"):
             return int(self._seen("SELECT ifnull(max(revision), 0) FROM control WHERE {visible}").fetchone()[0])
+    @staticmethod
+    def _used(connection: sqlite3.Connection, log: int) -> list[int]:
+        """The revisions of a log under which something may have been decided: after whose entry the log went on."""
+        sql = (
+            "SELECT revision FROM control AS own WHERE log = ? AND after < ifnull((SELECT min(after) FROM control"
+            " WHERE log = own.log AND revision > own.revision), (SELECT ifnull(max(sequence), 0) FROM decisions))"
+        )
+        return [int(revision) for (revision,) in connection.execute(sql, (log,))]
+
 
     def revisions(self) -> list[int]:
         """All revisions this store sees, oldest first."""
