@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,6 +16,7 @@ from pathlib import Path
 from fraudline.adapters.embedded.exports import Kinds, Row, Writable, write_csv, write_parquet
 from fraudline.adapters.embedded.files import FileSource, open_source
 from fraudline.adapters.embedded.histories import MemoryHistories
+from fraudline.adapters.embedded.snapshots import Snapshots
 from fraudline.adapters.embedded.sorting import RUNS, in_order
 from fraudline.adapters.embedded.store import EmbeddedStore
 from fraudline.adapters.embedded.workspace import Workspace
@@ -209,7 +212,9 @@ class Desk:
 
 
 @contextmanager
-def deciding(path: Path, ruleset: Ruleset, settings: Settings, rows: int) -> Iterator[Desk]:
+def deciding(
+    path: Path, ruleset: Ruleset, settings: Settings, rows: int, told: Callable[[str], None] = lambda _: None
+) -> Iterator[Desk]:
     """The log of a ruleset, opened for writing and held until the end. `rows` is about how many are to be decided.
 
     Raises WorkspaceBusy where another process writes.
@@ -219,8 +224,18 @@ def deciding(path: Path, ruleset: Ruleset, settings: Settings, rows: int) -> Ite
     program = _prepared(ruleset, compiled)
     with workspace.open_store(ruleset.name, tenant=settings.tenant) as store:
         _sweep(path)
-        histories = MemoryHistories(store, program, compiled=compiled)
+        snapshots = Snapshots(workspace.folder("snapshots") / f"{_plain(settings.tenant)}-{_plain(ruleset.name)}")
+        histories = MemoryHistories(store, program, compiled=compiled, snapshots=snapshots)
         yield Desk(store, program, histories, Tokens(workspace.card_key()), workspace, settings.tenant)
+        try:
+            histories.save()
+        except OSError as error:
+            told(f"The snapshot of the histories could not be written ({error}); the next start reads the log instead.")
+
+
+def _plain(name: str) -> str:
+    """A name as a file can have it, different for different names."""
+    return name if re.fullmatch(r"[a-z0-9_-]{1,60}", name) else hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def _sweep(path: Path) -> None:

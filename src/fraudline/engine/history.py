@@ -16,9 +16,12 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fraudline.engine import kernel
 
+IDS_AT_ONCE = 1_000_000
+IDS_WORTH_BYTES = 1 << 22  # below that, dead ids are not worth a look at all rows
 Key = str | float | tuple[str | float, ...]
 _INTEGER_ARRAYS = ("start", "head", "tail", "room", "top", "when", "name", "prefix", "stamp", "clock")
 
@@ -143,6 +146,14 @@ class Role:
         for (label, _), column in zip(self._columns(), fresh, strict=True):
             setattr(self, label, column)
 
+    def places(self) -> npt.NDArray[np.int64]:
+        """Where in the arena the rows stand that are in a history, entity by entity."""
+        count = self.entities.count
+        heads = np.asarray(self.head[:count], dtype=np.int64)
+        sizes = np.asarray(self.tail[:count], dtype=np.int64) - heads
+        begin = heads - (np.cumsum(sizes) - sizes)
+        return np.repeat(begin, sizes) + np.arange(int(sizes.sum()))
+
     @staticmethod
     def _zeros(size: int, like: Any) -> Any:
         return [0] * size if isinstance(like, list) else np.zeros(size, dtype=like.dtype)
@@ -172,6 +183,7 @@ class State:
     codes: Codes = field(default_factory=Codes)
     ids: Any = field(default_factory=bytearray)
     ids_used: int = 0
+    ids_floor: int = 0  # what was used after the last compaction
     stamp: Any = field(default_factory=list)
     clock: Any = field(default_factory=lambda: [0])
     began_at: int | None = None  # the earliest event time the log holds
@@ -209,6 +221,8 @@ class State:
         `keys[r][k][i]` is the entity key of row i for role r under its k-th look. Returns (late_ms, flags) per row.
         """
         n = len(ids)
+        if self.ids_used > 2 * self.ids_floor + IDS_WORTH_BYTES:
+            self.compact_ids()
         names = self._append_ids(ids)
         self._reserve_codes()
         engine: Any = compiled_kernel() if self.compiled else kernel
@@ -293,6 +307,27 @@ class State:
             self.ids[self.ids_used : place] = np.frombuffer(block, dtype=np.uint8)
         self.ids_used = place
         return places
+
+    def compact_ids(self) -> None:
+        """Keep only the ids of rows that are still in a history."""
+        places = [role.places() for role in self.roles]
+        names = [np.asarray(role.name, dtype=np.int64)[rows] for role, rows in zip(self.roles, places, strict=True)]
+        live = np.unique(np.concatenate([*names, np.zeros(0, dtype=np.int64)]))
+        old = np.frombuffer(bytes(self.ids[: self.ids_used]), dtype=np.uint8)
+        sizes = old[live].astype(np.int64) * 256 + old[live + 1] + 2
+        moved = np.cumsum(sizes) - sizes
+        for role, rows, name in zip(self.roles, places, names, strict=True):
+            column = np.asarray(role.name, dtype=np.int64)
+            column[rows] = moved[np.searchsorted(live, name)]
+            role.name = column if self.compiled else column.tolist()
+        self.ids_used = self.ids_floor = int(sizes.sum())
+        kept = np.zeros(self.ids_used, dtype=np.uint8)
+        for at in range(0, len(live), IDS_AT_ONCE):
+            size, first = sizes[at : at + IDS_AT_ONCE], int(moved[at])
+            total = int(size.sum())
+            begin = np.repeat(live[at : at + IDS_AT_ONCE] - (moved[at : at + IDS_AT_ONCE] - first), size)
+            kept[first : first + total] = old[begin + np.arange(total)]
+        self.ids = kept if self.compiled else bytearray(kept.tobytes())
 
     def _reserve_codes(self) -> None:
         missing = len(self.codes.texts) - len(self.stamp)

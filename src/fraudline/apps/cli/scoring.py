@@ -80,7 +80,7 @@ def score_files(
     """
     rows = sum(wiring.rows_about(file) for file in files)
     scored: list[Scored] = []
-    with wiring.deciding(options.workspace, ruleset, settings, rows) as desk:
+    with wiring.deciding(options.workspace, ruleset, settings, rows, say) as desk:
         revision = desk.store.activate(ruleset, _now())
         for file in files:
             entry = Scored(file)
