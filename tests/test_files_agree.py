@@ -104,7 +104,7 @@ def test_compiled_as_plain(rows: list[Row], expected: Facts, tmp_path: Path) -> 
 def test_whatever_the_format(rows: list[Row], expected: Facts, tmp_path: Path) -> None:
     lines = tmp_path / "rows.jsonl.gz"
     present = [{name: value for name, value in row.items() if value != ""} for row in rows]
-    lines.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in present).encode()))
+    lines.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in present).encode(), mtime=0))
     assert scored_paths(tmp_path, [lines])[0] == expected
 
 

@@ -392,7 +392,7 @@ def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("name", ["t.csv.gz", "t.csv"])
 def test_gzip_is_unpacked_and_the_checksum_is_of_the_file_itself(name: str, tmp_path: Path) -> None:
-    packed = gzip.compress((HEADER + "A,1,x\n").encode())
+    packed = gzip.compress((HEADER + "A,1,x\n").encode(), mtime=0)
     path = written(tmp_path, packed, name)
     assert read(path)[0] == [(2, ("A", "1", "x"))]
     with open_source(path) as source:
@@ -404,14 +404,14 @@ def test_gzip_of_json_lines_and_of_parquet(tmp_path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    assert read(written(tmp_path, gzip.compress(b'{"id": "A"}\n'), "t.jsonl.gz"))[0] == [(1, ("A",))]
+    assert read(written(tmp_path, gzip.compress(b'{"id": "A"}\n', mtime=0), "t.jsonl.gz"))[0] == [(1, ("A",))]
     buffer = io.BytesIO()
     parquet.write_table(pa.table({"id": ["A"]}), buffer)
-    assert read(written(tmp_path, gzip.compress(buffer.getvalue()), "t.parquet.gz"))[0] == [(1, ("A",))]
+    assert read(written(tmp_path, gzip.compress(buffer.getvalue(), mtime=0), "t.parquet.gz"))[0] == [(1, ("A",))]
 
 
 def test_broken_gzip_says_so(tmp_path: Path) -> None:
-    packed = gzip.compress((HEADER + "A,1,x\n" * 100_000).encode())
+    packed = gzip.compress((HEADER + "A,1,x\n" * 100_000).encode(), mtime=0)
     with pytest.raises(UnusableInput, match="its gzip data ends or breaks too early; fetch it again"):
         read(written(tmp_path, packed[:-20], "t.csv.gz"))
 
@@ -421,7 +421,7 @@ def test_broken_gzip_says_so(tmp_path: Path) -> None:
     [
         (b"id,amount\nA,1\n", [(2, ("A", "1"))]),
         (b'\n {"id": "A", "amount": 1}\n', [(2, ("A", 1))]),
-        (gzip.compress(b"id,amount\nA,1\n"), [(2, ("A", "1"))]),
+        (gzip.compress(b"id,amount\nA,1\n", mtime=0), [(2, ("A", "1"))]),
     ],
 )
 def test_stdin_is_known_by_its_first_bytes(content: bytes, expected: list[Any]) -> None:

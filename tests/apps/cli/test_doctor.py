@@ -46,7 +46,7 @@ def test_wrong_settings_fail_with_what_was_meant(
     said = fraudline("doctor")
     assert said.code == 1
     assert finding(said.out, what).startswith("fail")
-    assert says in said.out
+    assert says in " ".join(said.out.split())  # wherever the screen broke the line
 
 
 def test_a_card_key_that_others_may_read_fails(fraudline: Type, workspace: Path, two: Path) -> None:

@@ -150,7 +150,7 @@ def test_a_dead_letter_is_always_to_be_looked_at(fraudline: Type, rows: Rows, mo
 def test_standard_input_and_gzip_are_files_too(fraudline: Type, tmp_path: Path) -> None:
     assert fraudline("score", "-", "-r", "expenses", "-f", "json", stdin=TWO).json()["decided"] == 2
     packed = tmp_path / "two.csv.gz"
-    packed.write_bytes(gzip.compress(TWO.encode()))
+    packed.write_bytes(gzip.compress(TWO.encode(), mtime=0))
     assert fraudline("score", packed, "-r", "expenses", "-f", "json").json()["duplicate"] == 2
 
 
