@@ -11,7 +11,7 @@ import msgspec
 
 from fraudline import __version__
 from fraudline.domain.decision import LEVELS, OUTCOMES, Alert, Decided
-from fraudline.domain.errors import FraudlineError
+from fraudline.domain.errors import Conflict, FraudlineError, StoreError, Unanswered
 from fraudline.domain.receipt import Counts, Receipt
 from fraudline.domain.transaction import Batch, Records, Rejected
 from fraudline.engine import explain, record
@@ -21,6 +21,7 @@ from fraudline.engine.decide import decide
 from fraudline.ports import Commit, Histories, Store
 
 BATCH_ROWS = 10_000
+ATTEMPTS = 5  # a batch that others overtake is looked up and decided again; so often in a row is not chance
 REJECTED_KEPT = 10_000  # a receipt lists this many rejected rows; its count is always complete
 
 
@@ -55,12 +56,29 @@ def process(batch: Batch, run: Run) -> Report:
 
     A transaction that was decided before with the same content keeps its stored decision (duplicate); one with another
     content under the same id is reported (id_conflict). A record on which the engine itself fails becomes a dead
-    letter, found by halving; the others are decided. Raises StoreError when the store cannot be written: nothing of
-    the batch was stored.
+    letter, found by halving; the others are decided. Where another writer was faster, or a commit was not answered,
+    all begins anew with the ids. Raises StoreError where the store cannot be written: what it holds of the batch is
+    found when the batch is processed again.
     """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _attempt(batch, run)
+        except (Conflict, Unanswered):
+            _require_active(run)
+    return _attempt(batch, run)
+
+
+def _require_active(run: Run) -> None:
+    """Whoever was overtaken may have slept for long: a log never goes back to an earlier revision."""
+    if run.store.revision() != run.revision:
+        raise StoreError("Another version of the ruleset was activated meanwhile. Run the same command again.")
+
+
+def _attempt(batch: Batch, run: Run) -> Report:
     report = Report(batch)
     fresh = _sort_out(batch, _known(batch, run), run.source, report)
     _decide_and_commit(batch, fresh, run, report)
+    _decide_next_in_line(batch, run, report)
     return report
 
 
@@ -134,10 +152,11 @@ def _decide_and_commit(batch: Batch, positions: list[int], run: Run, report: Rep
         _halve(batch, positions, run, report, failure)
         return
     try:
-        run.store.commit(commit)
+        first = run.store.commit(commit)
     except BaseException:
         run.histories.forget()
         raise
+    run.histories.position = first + len(fresh) - 1
     for at, level, outcome, raised, facts in zip(
         positions, decisions.levels, decisions.outcomes, decisions.raised, decisions.facts, strict=True
     ):
@@ -159,6 +178,23 @@ def _halve(batch: Batch, positions: list[int], run: Run, report: Report, failure
     )
 
 
+def _decide_next_in_line(batch: Batch, run: Run, report: Report) -> None:
+    """Where the first of an id was not decided but became a dead letter, the next of that id takes its place."""
+    failed = {name for name, ending in zip(batch.ids, report.endings, strict=True) if ending == "dead_letter"}
+    waiting = [
+        i
+        for i, (name, ending) in enumerate(zip(batch.ids, report.endings, strict=True))
+        if name in failed and ending != "dead_letter"
+    ]
+    for at in waiting:
+        if report.endings[at] == "id_conflict":
+            report.problems.remove(_conflict(batch, at))
+        alone = _attempt(batch.take([at]), run)
+        report.endings[at], report.facts[at] = alone.endings[0], alone.facts[0]
+        report.levels[at], report.outcomes[at], report.raised[at] = alone.levels[0], alone.outcomes[0], alone.raised[0]
+        report.problems += alone.problems
+
+
 def _commit_of(batch: Batch, decisions: Decisions, run: Run) -> Commit:
     return Commit(
         batch=batch,
@@ -175,6 +211,7 @@ def _commit_of(batch: Batch, decisions: Decisions, run: Run) -> Commit:
         path=run.path,
         engine=__version__,
         data=explain.data_versions(),
+        after=run.histories.position,
         alerts=[
             _alert(run.program, batch, i, facts)
             for i, (facts, raised) in enumerate(zip(decisions.facts, decisions.raised, strict=True))

@@ -25,7 +25,8 @@ class Commit:
 
     `payloads` are the transactions' typed values as stored (see `engine.record`), `facts` the packed facts, `hashes`
     their SHA-256; `levels`, `outcomes`, `scores`, `raised` repeat what people filter by. `source` names the receipt or
-    stream, `path` the door, `data` the versions of the data files.
+    stream, `path` the door, `data` the versions of the data files. `after` is the newest sequence of the log that was
+    read to decide: a store refuses the chunk where its log has moved on since. None asks for no such check.
     """
 
     batch: Batch
@@ -43,6 +44,7 @@ class Commit:
     engine: str
     data: str = ""
     alerts: list[Alert] = field(default_factory=list)
+    after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Store(Protocol):
     def commit(self, commit: Commit) -> int:
         """Write one chunk atomically and durably; the sequence of its first decision.
 
-        Raises Conflict where an id is stored already and StoreError where the store fails: nothing was written then.
+        Raises Conflict where an id is stored already or the log holds anything after `commit.after`, and StoreError
+        where the store fails: nothing was written then. Raises Unanswered where that is not known.
         """
         ...
 
@@ -131,12 +134,17 @@ class Store(Protocol):
 
 
 class Histories(Protocol):
-    """Where the histories of entities come from: memory warmed from the log, or a store that is asked per batch."""
+    """Where the histories of entities come from: memory warmed from the log, or a store that is asked per batch.
+
+    `position` is the newest sequence of the log that the loaded state holds; the pipeline moves it on with each commit.
+    """
+
+    position: int
 
     def load(self, batch: Batch) -> State:
         """The state that this batch folds over. `State.fold` adds the batch's transactions to it."""
         ...
 
     def forget(self) -> None:
-        """A commit failed: what was folded since the last successful one is void."""
+        """What was folded since the last successful commit is void: it failed, or others have written since."""
         ...

@@ -73,6 +73,8 @@ class MemoryStore:
     def commit(self, commit: Commit) -> int:
         """Write one chunk atomically; the sequence of its first decision."""
         ids, alert_ids = commit.batch.ids, [alert.id for alert in commit.alerts]
+        if commit.after is not None and commit.after < len(self._rows):
+            raise Conflict(f"Of {len(ids)} decisions none was written: the log moved on since it was read.")
         taken = [id_ for id_ in ids if id_ in self._rows]
         if taken or len(set(ids)) < len(ids):
             raise Conflict(f"Of {len(ids)} decisions none was written: some of these ids are stored already: {taken}.")
@@ -292,4 +294,5 @@ def commit_of(ruleset: Ruleset, revision: int, transactions: Sequence[dict[str, 
         path=envelope.get("path", "cli"),
         engine=envelope.get("engine", "test"),
         alerts=envelope.get("alerts", []),
+        after=envelope.get("after"),
     )

@@ -104,6 +104,14 @@ def test_an_empty_chunk_changes_nothing(store: Store) -> None:
     assert store.log() == []
 
 
+def test_a_chunk_is_refused_where_the_log_moved_on_since_it_was_read(store: Store) -> None:
+    last = put(store, {"id": "T1"}, after=0)
+    with pytest.raises(Conflict):
+        put(store, {"id": "T2"}, after=last - 1)
+    assert [decision.transaction_id for decision in store.log()] == ["T1"]
+    assert put(store, {"id": "T2"}, {"id": "T3"}, after=last) == last + 1
+
+
 def test_decided_tells_duplicate_from_conflict(store: Store) -> None:
     sequence = put(store, {"id": "T1"}, {"id": "T2", "score": 65, "raised": True, "row": 9}, source="file:2")
     fingerprints = [decision.fingerprint for decision in store.log()]

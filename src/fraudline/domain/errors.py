@@ -7,7 +7,8 @@
     +-- SystemFailure       4  a store, disk or network failed
         +-- StoreError      4
         |   +-- NewerStore  4  written by a newer fraudline
-        |   +-- Conflict    4  a transaction id was decided in between; nothing was written
+        |   +-- Conflict    4  somebody else decided in between; nothing was written
+        |   +-- Unanswered  4  whether a commit was written is not known
         +-- WorkspaceBusy   4  another process writes to this workspace
 
 Bad *records* are no errors: they are `Rejected` values (see `transaction`).
@@ -85,7 +86,12 @@ class NewerStore(StoreError):
 
 
 class Conflict(StoreError):
-    """A commit held a transaction id that is stored already. Nothing of it was written: look the ids up again."""
+    """A commit was overtaken: one of its ids is stored already, or the log moved on since it was read. Nothing of it
+    was written: look the ids up and decide again."""
+
+
+class Unanswered(StoreError):
+    """A commit was sent and no answer came: all of it was written, or nothing. Look the ids up again."""
 
 
 class WorkspaceBusy(SystemFailure):

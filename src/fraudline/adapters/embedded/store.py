@@ -231,6 +231,7 @@ class EmbeddedStore:
         self.ruleset(commit.revision)
         with self._transaction() as connection:
             log = self._own_log()
+            self._require_unmoved(connection, log, commit)
             first = _next(connection, "SELECT max(sequence) FROM decisions")
             rows = _decision_rows(commit, first, log, self._origin(commit))
             alerts = [(log, alert.id, alert.transaction_id, alert.body) for alert in commit.alerts]
@@ -241,6 +242,19 @@ class EmbeddedStore:
                 connection.execute("ROLLBACK")
                 raise self._refusal(commit, error) from error
         return first
+
+    @staticmethod
+    def _require_unmoved(connection: sqlite3.Connection, log: int, commit: Commit) -> None:
+        """The lock keeps other writers out; where it was lost (a network drive), a stale decision is refused here."""
+        if commit.after is None:
+            return
+        sql = "SELECT id FROM decisions WHERE sequence > ? AND +log = ? LIMIT 1"
+        newer = connection.execute(sql, (commit.after, log)).fetchone()
+        if newer is not None:
+            raise Conflict(
+                f"A chunk of {len(commit.batch)} decisions was not written: {newer[0]!r} was decided after its "
+                "histories were read. Look the ids up and decide again."
+            )
 
     def _origin(self, commit: Commit) -> int:
         values = (commit.source, commit.path, commit.engine, commit.data)
