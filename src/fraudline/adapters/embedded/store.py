@@ -400,6 +400,15 @@ class EmbeddedStore:
             )
             return int(connection.execute(sql, (log, at, sha256, ruleset.canonical())).fetchone()[0])
 
+    @staticmethod
+    def _used(connection: sqlite3.Connection, log: int) -> list[int]:
+        """The revisions of a log under which something may have been decided: after whose entry the log went on."""
+        sql = (
+            "SELECT revision FROM control AS own WHERE log = ? AND after < ifnull((SELECT min(after) FROM control"
+            " WHERE log = own.log AND revision > own.revision), (SELECT ifnull(max(sequence), 0) FROM decisions))"
+        )
+        return [int(revision) for (revision,) in connection.execute(sql, (log,))]
+
     def ruleset(self, revision: int) -> Ruleset:
         """The ruleset of a revision. Revisions are numbered across the workspace, so a number is never ambiguous."""
         if revision not in self._rulesets:
@@ -414,15 +423,6 @@ class EmbeddedStore:
         """The newest revision, 0 where there is none."""
         with self._translated("read"):
             return int(self._seen("SELECT ifnull(max(revision), 0) FROM control WHERE {visible}").fetchone()[0])
-    @staticmethod
-    def _used(connection: sqlite3.Connection, log: int) -> list[int]:
-        """The revisions of a log under which something may have been decided: after whose entry the log went on."""
-        sql = (
-            "SELECT revision FROM control AS own WHERE log = ? AND after < ifnull((SELECT min(after) FROM control"
-            " WHERE log = own.log AND revision > own.revision), (SELECT ifnull(max(sequence), 0) FROM decisions))"
-        )
-        return [int(revision) for (revision,) in connection.execute(sql, (log,))]
-
 
     def revisions(self) -> list[int]:
         """All revisions this store sees, oldest first."""
