@@ -301,14 +301,6 @@ def receipt(**changes: Any) -> Receipt:
     return Receipt(**{**values, **changes})
 
 
-def test_a_version_in_another_currency_is_refused(store: Store) -> None:
-    other = "EUR" if RULESET.currency != "EUR" else "USD"
-    with pytest.raises(UsageError, match="holds amounts in"):
-        store.activate(msgspec.structs.replace(RULESET, currency=other), at=6)
-
-
-def test_a_cut_off_file_resumes_under_its_first_receipt(store: Store) -> None:
-    opened = store.begin(receipt())
 def _graded(kind: str, decimals: int | None = None) -> Ruleset:
     grade = FieldSpec(name="grade", kind=kind, column="grade", decimals=decimals, attribute=True)
     return msgspec.structs.replace(RULESET, fields=(*RULESET.fields, grade))
@@ -328,9 +320,17 @@ def test_a_version_that_reads_a_stored_field_otherwise_is_refused(store: Store) 
         store.activate(text, at=10)
 
 
+def test_a_version_in_another_currency_is_refused(store: Store) -> None:
+    other = "EUR" if RULESET.currency != "EUR" else "USD"
+    put(store, {"id": "T1"})
+    with pytest.raises(UsageError, match="holds amounts in"):
+        store.activate(msgspec.structs.replace(RULESET, currency=other), at=6)
+
+
+def test_a_cut_off_file_resumes_under_its_first_receipt(store: Store) -> None:
+    opened = store.begin(receipt())
     assert opened == receipt(source="file:1")
     again = store.begin(receipt(file="copy of may.csv", received_at=2_000))
-    put(store, {"id": "T1"})
     assert again == opened
 
 
