@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fraudline import pipeline
 from fraudline.adapters.embedded.compiled import compile_program
 from fraudline.adapters.embedded.histories import MemoryHistories
 from fraudline.domain.decision import Facts
+from fraudline.domain.errors import StoreError
 from fraudline.domain.receipt import Counts, Receipt
 from fraudline.domain.transaction import Batch, Records
 from fraudline.engine import check, decide, explain, record
@@ -25,6 +27,7 @@ from fraudline.engine.compile import Program, program
 from fraudline.engine.intake import Intake
 from fraudline.generator import generate
 from fraudline.pipeline import Report, Run, account, process
+from fraudline.ports import Commit
 from fraudline.testing import MemoryStore
 from tests import streams
 from tests.deciding import named, programmed
@@ -285,21 +288,35 @@ def test_a_shipped_ruleset_compiled_decides_as_it_does_plain(name: str) -> None:
 # Accounting ----------------------------------------------------------------------------------------------------------
 
 POISON = "\ud800"  # half of a surrogate pair, which intake refuses: the engine cannot store it among its ids
-ENDINGS = ("decided", "duplicate", "id_conflict", "dead_letter")
+SLOW_POISON = "poison"  # with `failing_after_the_fold`, the engine fails when the histories are changed already
+
+
+def failing_after_the_fold(program: Program, batch: Batch, state: Any, **more: Any) -> Any:
+    answers = decide.decide(program, batch, state, **more)
+    if any(name.startswith(SLOW_POISON) for name in batch.ids):
+        raise ArithmeticError("found only now")
+    return answers
 
 
 @few
-@given(LIVES, st.sets(st.integers(0, 44), max_size=4), st.lists(st.integers(0, 45), max_size=3))
+@given(
+    LIVES,
+    st.sets(st.integers(0, 44), max_size=4),
+    st.lists(st.integers(0, 45), max_size=3),
+    st.sampled_from((POISON, SLOW_POISON)),
+)
 def test_a_record_the_engine_fails_on_is_found_and_the_others_are_decided_as_without_it(
-    life: tuple[int, Any, int], poisoned: set[int], cuts: list[int]
+    life: tuple[int, Any, int], poisoned: set[int], cuts: list[int], poison: str
 ) -> None:
     made, whole = drawn(life)
     bad = {n for n in poisoned if n < len(whole)}
     good = [n for n in range(len(whole)) if n not in bad]
     sick = whole.slice(0, len(whole))
-    sick.ids = [POISON + str(n) if n in bad else name for n, name in enumerate(whole.ids)]
+    sick.ids = [poison + str(n) if n in bad else name for n, name in enumerate(whole.ids)]
     workspace = Workspace(made)
-    reports = [workspace.feed(part) for part in parts_of(sick, cuts)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "decide", failing_after_the_fold)
+        reports = [workspace.feed(part) for part in parts_of(sick, cuts)]
     endings = [ending for report in reports for ending in report.endings]
     assert endings == ["dead_letter" if n in bad else "decided" for n in range(len(whole))]
     problems = [problem for report in reports for problem in report.problems]
@@ -346,3 +363,21 @@ def test_every_record_ends_in_one_of_five_ways_and_the_first_of_an_id_decides(
     assert receipt.counts.add_up()
     assert receipt.counts.decided == len(whole) == sum(receipt.levels.values()) == sum(receipt.outcomes.values())
     assert workspace.facts() == fed(made, [whole]).facts()
+
+
+@few
+@given(LIVES, st.lists(st.integers(0, 45), min_size=1, max_size=4), st.integers(0, 4))
+def test_a_commit_that_fails_leaves_nothing_behind(life: tuple[int, Any, int], cuts: list[int], failing: int) -> None:
+    made, whole = drawn(life)
+    workspace = Workspace(made)
+    for n, part in enumerate(parts_of(whole, cuts)):
+        if n == failing and len(part):
+            with pytest.MonkeyPatch.context() as patch, pytest.raises(StoreError, match="disk"):
+                patch.setattr(workspace.store, "commit", full_disk)
+                workspace.feed(part)
+        workspace.feed(part)
+    assert workspace.facts() == fed(made, [whole]).facts()
+
+
+def full_disk(_: Commit) -> int:
+    raise StoreError("The disk is full.")
