@@ -11,12 +11,13 @@ from fraudline import pipeline
 from fraudline.adapters.embedded.histories import MemoryHistories
 from fraudline.domain.errors import Conflict, StoreError, Unanswered
 from fraudline.domain.ruleset import Ruleset
-from fraudline.domain.transaction import Records
+from fraudline.domain.transaction import Batch, Records
 from fraudline.engine import check, explain
 from fraudline.engine.cards import Tokens
 from fraudline.engine.compile import program
 from fraudline.engine.decide import decide as engine_decide
 from fraudline.engine.decide import state_for
+from fraudline.engine.history import State
 from fraudline.engine.intake import Intake
 from fraudline.pipeline import Report, Run, process
 from fraudline.ports import Commit
@@ -189,3 +190,43 @@ def test_after_a_dead_letter_the_next_of_its_id_is_decided(monkeypatch: pytest.M
     assert report.endings == ["decided", "dead_letter", "dead_letter", "decided", "id_conflict", "duplicate"]
     assert [problem.code for problem in report.problems] == ["dead_letter", "dead_letter", "id_conflict"]
     assert [decision.transaction["amount"] for decision in store.log()] == [1250, 1250]
+
+
+class _Unreadable(MemoryHistories):
+    def load(self, batch: Batch) -> State:  # noqa: ARG002
+        raise PermissionError(13, "Permission denied", "snapshot")
+
+
+def test_histories_that_cannot_be_read_are_a_failure_of_the_system_and_no_dead_letters() -> None:
+    store = MemoryStore("shop")
+    run, batch = _prepared(store, _Unreadable)
+    with pytest.raises(PermissionError):
+        process(batch, run)
+    assert store.log() == []
+
+
+def test_ctrl_c_while_deciding_leaves_nothing_folded_that_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore("shop")
+    run, batch = _prepared(store, MemoryHistories)
+
+    def interrupted(*given: Any, **named: Any) -> None:
+        engine_decide(*given, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "decide", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            process(batch, run)
+    process(batch, run)
+    counted = explain.unpack(run.program, store.log()[-1].facts).features
+    assert counted == (2.0,)
+
+
+def _prepared(store: MemoryStore, kind: type[MemoryHistories]) -> tuple[Run, Batch]:
+    """Two transactions of one account, and a run whose only rule counts them."""
+    ruleset = check.load(BUSY)
+    made = program(ruleset)
+    revision = store.activate(ruleset, NOW)
+    columns = {name: [value, value] for name, value in _row("").items()} | {"id": ["T1", "T2"]}
+    batch, _ = Intake(ruleset, received_at=NOW, tokens=Tokens(b"0123456789abcdef")).read(Records([2, 3], columns))
+    return Run(made, store, kind(store, made), revision, NOW, "file:1", "test"), batch

@@ -141,15 +141,15 @@ def _decide_and_commit(batch: Batch, positions: list[int], run: Run, report: Rep
     if not positions:
         return
     fresh = batch if len(positions) == len(batch) else batch.take(positions)
+    state = run.histories.load(fresh)  # a failure here is the system's, not that of a record: no dead letter
     try:
-        decisions = decide(run.program, fresh, run.histories.load(fresh), received_at=run.received_at)
+        decisions = decide(run.program, fresh, state, received_at=run.received_at)
         commit = _commit_of(fresh, decisions, run)
-    except FraudlineError:
+    except BaseException as failure:
         run.histories.forget()
-        raise
-    except Exception as failure:  # noqa: BLE001 - the engine must never stop a file: the record is kept as a dead letter
-        run.histories.forget()
-        _halve(batch, positions, run, report, failure)
+        if isinstance(failure, FraudlineError) or not isinstance(failure, Exception):
+            raise
+        _halve(batch, positions, run, report, failure)  # the engine must never stop a file
         return
     try:
         first = run.store.commit(commit)
