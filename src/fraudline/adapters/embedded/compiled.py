@@ -6,7 +6,9 @@ import hashlib
 import importlib.util
 import os
 import sys
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 from fraudline.engine.compile import Generated, Program
 from fraudline.engine.history import compiled_kernel
@@ -24,7 +26,7 @@ def _compile(generated: Generated) -> bool:
     if generated.fast is None:
         import numba  # an optional extra: imported only when a batch is large enough to repay it
 
-        path = _source_file(generated.source)
+        path = _source_file(generated.source + f"\n# with the kernel {_fingerprint(kernel)}\n")
         spec = importlib.util.spec_from_file_location(f"fraudline_{path.stem}", path)
         if spec is None or spec.loader is None:
             return False
@@ -34,6 +36,12 @@ def _compile(generated: Generated) -> bool:
         spec.loader.exec_module(module)
         generated.fast = module.run
     return True
+
+
+@cache
+def _fingerprint(kernel: ModuleType) -> str:
+    """What tells kernels apart: compiled code keeps the functions it calls, and Numba asks for its own source only."""
+    return hashlib.sha256(Path(str(kernel.__file__)).read_bytes()).hexdigest()
 
 
 def _source_file(source: str) -> Path:
