@@ -104,3 +104,9 @@ def _copy(store: MemoryStore) -> MemoryStore:
     """Another store with the same log, so that the same rows can be decided in both."""
 
     return copy.deepcopy(store)
+
+
+def test_a_snapshot_that_cannot_be_read_is_passed_over(made: Program, tmp_path: Path) -> None:
+    blocked = tmp_path / "snapshot"
+    blocked.mkdir()
+    assert Snapshots(blocked).load(made, compiled=False) is None

@@ -52,5 +52,5 @@ class Snapshots:
                 if hashlib.sha256(body).digest() != bytes(data[-_CHECK_BYTES:]):
                     return None
                 return snapshot.restore(program, body, compiled=compiled)
-        except (FileNotFoundError, ValueError):  # ValueError: an empty file cannot be mapped
+        except (OSError, ValueError):  # ValueError: an empty file cannot be mapped
             return None
