@@ -162,7 +162,7 @@ def test_a_writer_that_was_overtaken_by_another_ruleset_stops() -> None:
         _score(store, RULES, [_row("X1")], "file:9")
 
     store = Racing(activate)
-    with pytest.raises(StoreError, match="activated meanwhile"):
+    with pytest.raises(StoreError, match="was activated"):
         _score(store, BUSY, [_row("T1")])
     assert [decision.revision for decision in store.log()] == [2]
 

@@ -11,7 +11,7 @@ import msgspec
 
 from fraudline import __version__
 from fraudline.domain.decision import LEVELS, OUTCOMES, Alert, Decided
-from fraudline.domain.errors import Conflict, FraudlineError, StoreError, Unanswered
+from fraudline.domain.errors import Conflict, FraudlineError, Unanswered
 from fraudline.domain.receipt import Counts, Receipt
 from fraudline.domain.transaction import Batch, Records, Rejected
 from fraudline.engine import explain, record
@@ -64,14 +64,8 @@ def process(batch: Batch, run: Run) -> Report:
         try:
             return _attempt(batch, run)
         except (Conflict, Unanswered):
-            _require_active(run)
+            continue
     return _attempt(batch, run)
-
-
-def _require_active(run: Run) -> None:
-    """Whoever was overtaken may have slept for long: a log never goes back to an earlier revision."""
-    if run.store.revision() != run.revision:
-        raise StoreError("Another version of the ruleset was activated meanwhile. Run the same command again.")
 
 
 def _attempt(batch: Batch, run: Run) -> Report:

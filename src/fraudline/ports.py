@@ -26,7 +26,8 @@ class Commit:
     `payloads` are the transactions' typed values as stored (see `engine.record`), `facts` the packed facts, `hashes`
     their SHA-256; `levels`, `outcomes`, `scores`, `raised` repeat what people filter by. `source` names the receipt or
     stream, `path` the door, `data` the versions of the data files. `after` is the newest sequence of the log that was
-    read to decide: a store refuses the chunk where its log has moved on since. None asks for no such check.
+    read to decide: a store refuses the chunk where its log has moved on since, or had a later revision there already.
+    None asks for no such check.
     """
 
     batch: Batch

@@ -75,6 +75,8 @@ class MemoryStore:
         ids, alert_ids = commit.batch.ids, [alert.id for alert in commit.alerts]
         if commit.after is not None and commit.after < len(self._rows):
             raise Conflict(f"Of {len(ids)} decisions none was written: the log moved on since it was read.")
+        if commit.after and self.log(commit.after - 1, 1)[0].revision > commit.revision:
+            raise StoreError("Another version of the ruleset was activated and has decided meanwhile.")
         taken = [id_ for id_ in ids if id_ in self._rows]
         if taken or len(set(ids)) < len(ids):
             raise Conflict(f"Of {len(ids)} decisions none was written: some of these ids are stored already: {taken}.")

@@ -112,6 +112,15 @@ def test_a_chunk_is_refused_where_the_log_moved_on_since_it_was_read(store: Stor
     assert put(store, {"id": "T2"}, {"id": "T3"}, after=last) == last + 1
 
 
+def test_a_log_never_goes_back_to_an_earlier_revision(store: Store) -> None:
+    later = store.activate(REORDERED, at=6)
+    last = put(store, {"id": "T1"}, after=0)
+    last = put(store, {"id": "T2"}, after=last, revision=later)
+    with pytest.raises(StoreError, match="was activated"):
+        put(store, {"id": "T3"}, after=last)
+    assert put(store, {"id": "T3"}, after=last, revision=later) == last + 1
+
+
 def test_decided_tells_duplicate_from_conflict(store: Store) -> None:
     sequence = put(store, {"id": "T1"}, {"id": "T2", "score": 65, "raised": True, "row": 9}, source="file:2")
     fingerprints = [decision.fingerprint for decision in store.log()]

@@ -26,6 +26,7 @@ from fraudline.engine.record import decode
 from fraudline.ports import Commit, Query
 
 BUSY_SECONDS = 10.0
+SUPERSEDED = "Another version of the ruleset was activated and has decided meanwhile. Run the same command again."
 PAGE_ROWS = 500  # rows a streamed query holds in memory
 IDS_PER_QUERY = 1024
 CACHE_KIB = 65_536  # at most, per connection: large enough for the inner pages of the indexes of some 10 M decisions
@@ -231,7 +232,7 @@ class EmbeddedStore:
         self.ruleset(commit.revision)
         with self._transaction() as connection:
             log = self._own_log()
-            self._require_unmoved(connection, log, commit)
+            self._require_current(connection, log, commit)
             first = _next(connection, "SELECT max(sequence) FROM decisions")
             rows = _decision_rows(commit, first, log, self._origin(commit))
             alerts = [(log, alert.id, alert.transaction_id, alert.body) for alert in commit.alerts]
@@ -244,10 +245,14 @@ class EmbeddedStore:
         return first
 
     @staticmethod
-    def _require_unmoved(connection: sqlite3.Connection, log: int, commit: Commit) -> None:
+    def _require_current(connection: sqlite3.Connection, log: int, commit: Commit) -> None:
         """The lock keeps other writers out; where it was lost (a network drive), a stale decision is refused here."""
         if commit.after is None:
             return
+        sql = "SELECT revision FROM decisions WHERE sequence = ?"
+        (revision,) = connection.execute(sql, (commit.after,)).fetchone() or (0,)
+        if revision > commit.revision:
+            raise StoreError(SUPERSEDED)
         sql = "SELECT id FROM decisions WHERE sequence > ? AND +log = ? LIMIT 1"
         newer = connection.execute(sql, (commit.after, log)).fetchone()
         if newer is not None:
