@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from fraudline.adapters.embedded import lines
 from fraudline.adapters.embedded.delimited import Delimited
 from fraudline.adapters.embedded.files import open_source
-from fraudline.domain.errors import UnusableInput
+from fraudline.domain.errors import SystemFailure, UnusableInput
 from fraudline.domain.transaction import Rejected
 
 HEADER = "id,amount,note\n"
@@ -321,6 +321,7 @@ JSON_FAULTS: list[tuple[str, bytes, str, str]] = [
     ("no JSON", b"{'id': 1}", "json", "the line is no JSON object: "),
     ("no object", b"[1]", "json", "the line is JSON, but no object"),
     ("a number", b"5", "json", "the line is JSON, but no object"),
+    ("a huge number", b'{"id": ' + b"9" * 5000 + b"}", "json", "the line holds a number that is too long"),
     ("NaN", b'{"id": NaN}', "json", "the line is no JSON object: "),
     ("two objects", b'{"id": 1}{"id": 2}', "json", "the line is no JSON object: "),
     ("deep", b'{"id": ' + b"[" * 5000 + b"]" * 5000 + b"}", "json", "the line is no JSON object: nested too deeply"),
@@ -484,6 +485,15 @@ def test_chunks_never_matter_and_every_line_is_accounted_for(body: str, chunk: i
     assert outcome(chunk) == outcome(100_000)
 
 
+@pytest.mark.parametrize("encoding", ["utf-7", "hz", "unicode_escape"])
+def test_what_is_no_text_in_an_encoding_with_shifts_loses_its_own_row_only(tmp_path: Path, encoding: str) -> None:
+    broken = {"utf-7": b"+\0", "hz": b"~x", "unicode_escape": b"\\x"}[encoding]
+    path = written(tmp_path, b"id,amount,note\nA,1," + broken + b"\nB,2,y\n")
+    rows, problems = read(path, encoding=encoding)
+    assert (3, ("B", "2", "y")) in rows
+    assert codes(problems) == [(2, "encoding")]
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     content=st.binary(max_size=200) | st.text('id,amount\n"{}:;1é\0', max_size=80).map(str.encode),
@@ -527,3 +537,25 @@ assert (1, []) in found and (0, ["too_long"]) in found, found
 def test_a_line_of_hundreds_of_megabytes_is_read_in_little_memory() -> None:
     found = subprocess.run([sys.executable, "-c", BOUNDED], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file name is always text")
+def test_a_file_whose_name_is_no_text_is_read_and_called_by_a_name_that_is(tmp_path: Path) -> None:
+    path = tmp_path / "may\udcff.csv"
+    path.write_bytes(b"id,amount,note\nA,1,x\n")
+    with open_source(path) as source:
+        assert source.name.encode().endswith("may\N{REPLACEMENT CHARACTER}.csv".encode())
+        assert source.columns == ("id", "amount", "note")
+
+
+class _Full(io.BytesIO):
+    def write(self, data: Any, /) -> int:  # noqa: ARG002
+        raise OSError(28, "No space left on device")
+
+
+def test_a_copy_that_does_not_fit_is_a_failure_of_the_system_and_not_of_the_input(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tempfile.TemporaryFile", _Full)
+    with pytest.raises(SystemFailure, match=r"could not be written to .*: No space left on device"):
+        open_source("-", stdin=io.BytesIO(b"id,amount\n"))

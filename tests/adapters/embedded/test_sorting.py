@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fraudline.adapters.embedded import sorting
 from fraudline.adapters.embedded.sorting import in_order
+from fraudline.domain.errors import SystemFailure
 from fraudline.domain.transaction import Batch
 
 Row = tuple[int, str, bytes]
@@ -134,3 +135,9 @@ def test_four_times_the_memory_there_is_gets_sorted() -> None:
     assert "MemoryError" in run("kept").stderr, "the limit has to be one that matters"
     found = run("sorted")
     assert found.returncode == 0, found.stderr
+
+
+def test_no_room_for_the_sorted_parts_is_told_in_a_sentence(tmp_path: Path) -> None:
+    rows: list[Row] = [(place, "a", b"x") for place in range(5)]
+    with pytest.raises(SystemFailure, match=r"could not take its sorted parts: .* Free some space"):
+        flat(iter(in_order(batches_of(rows, 2), tmp_path / "gone", run_rows=2)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
-import shutil
 import sys
 import tempfile
 import zlib
@@ -20,8 +19,9 @@ from typing import BinaryIO, Final, Protocol, cast
 
 from fraudline.adapters.embedded.delimited import Delimited
 from fraudline.adapters.embedded.jsonlines import JsonLines
+from fraudline.adapters.embedded.lines import legible
 from fraudline.adapters.embedded.parquet import Parquet
-from fraudline.domain.errors import UnusableInput
+from fraudline.domain.errors import SystemFailure, UnusableInput
 from fraudline.domain.transaction import Records
 
 _ENDINGS: Final = {
@@ -62,7 +62,7 @@ class FileSource:
     """An opened file: a Source, with what a receipt and a progress bar need to know. Close it, or use `with`."""
 
     def __init__(self, name: str, raw: BinaryIO, closing: contextlib.ExitStack) -> None:
-        self.name = name
+        self.name = legible(name, len(name))  # a name may hold bytes that are no text, and is written into receipts
         self._raw = raw
         self._closing = closing
         self.sha256 = hashlib.file_digest(raw, "sha256").hexdigest()  # type: ignore[arg-type]  # any seekable reader
@@ -164,7 +164,14 @@ def _copied(stream: BinaryIO, closing: contextlib.ExitStack) -> BinaryIO:
     """What can be read only once, as a temporary file that vanishes when it is closed."""
     copy = tempfile.TemporaryFile()  # noqa: SIM115  # it is closed with the source
     closing.callback(copy.close)
-    shutil.copyfileobj(stream, copy, 1 << 20)
+    while piece := stream.read(1 << 20):
+        try:
+            copy.write(piece)
+        except OSError as error:
+            raise SystemFailure(
+                f"A copy of the input could not be written to {tempfile.gettempdir()}: {error.strerror}. "
+                "Free some space there, or set TMPDIR to a folder that has some."
+            ) from error
     copy.seek(0)
     return cast(BinaryIO, copy)
 

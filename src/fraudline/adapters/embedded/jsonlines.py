@@ -77,8 +77,10 @@ def _read(line: int, text: str, rows: list[Line], problems: list[Rejected]) -> N
         row = _decode(text)
     except UnicodeEncodeError:
         problems.append(Rejected(line, "", "encoding", "the line holds bytes that are not UTF-8"))
-    except msgspec.ValidationError:
-        problems.append(Rejected(line, "", "json", "the line is JSON, but no object"))
+    except msgspec.ValidationError as error:
+        number = str(error).startswith("Integer")
+        said = "the line holds a number that is too long" if number else "the line is JSON, but no object"
+        problems.append(Rejected(line, "", "json", said))
     except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError) as error:
         said = (
             "nested too deeply" if isinstance(error, RecursionError) else str(error).removeprefix("JSON is malformed: ")

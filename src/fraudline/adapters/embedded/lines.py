@@ -99,7 +99,13 @@ class Pieces:
         try:
             return Piece(data.decode(self.encoding))
         except UnicodeDecodeError:
-            return Piece(data.decode(self.encoding, "surrogateescape"), damaged=True)
+            return Piece(self._damaged(data), damaged=True)
+
+    def _damaged(self, data: bytes) -> str:
+        try:
+            return data.decode(self.encoding, "surrogateescape")
+        except UnicodeDecodeError:  # of encodings with shifts, such as utf-7, an ASCII byte may be what is wrong
+            return data.decode(self.encoding, "replace").replace("\N{REPLACEMENT CHARACTER}", "\udc80")
 
 
 def is_damaged(text: str) -> bool:
@@ -107,9 +113,9 @@ def is_damaged(text: str) -> bool:
     return _ESCAPED.search(text) is not None
 
 
-def legible(text: str) -> str:
+def legible(text: str, characters: int = SHOWN_CHARACTERS) -> str:
     """The beginning of a text for people, with what was no text shown as such."""
-    return _ESCAPED.sub("\N{REPLACEMENT CHARACTER}", text[:SHOWN_CHARACTERS]).rstrip("\r\n")
+    return _ESCAPED.sub("\N{REPLACEMENT CHARACTER}", text[:characters]).rstrip("\r\n")
 
 
 def _known(encoding: str) -> str:

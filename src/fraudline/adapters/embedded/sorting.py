@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 import numpy as np
 
+from fraudline.domain.errors import SystemFailure
 from fraudline.domain.transaction import Batch
 
 RUNS: Final = "fraudline-sort-"  # what the temporary folders are called
@@ -96,7 +97,16 @@ class _Runs:
         self._count = 0
 
     def write(self, blocks: Iterable[Batch]) -> None:
-        """Keep sorted blocks as one run."""
+        """Keep sorted blocks as one run. Raises SystemFailure where there is no room for it."""
+        try:
+            self._write(blocks)
+        except OSError as error:
+            raise SystemFailure(
+                f"The file is too large to be sorted in memory, and {self._folder or tempfile.gettempdir()} could not "
+                f"take its sorted parts: {error.strerror}. Free some space and run the same command again."
+            ) from error
+
+    def _write(self, blocks: Iterable[Batch]) -> None:
         if self._own is None:
             made = tempfile.TemporaryDirectory(prefix=RUNS, dir=self._folder)
             self._own = Path(self._closing.enter_context(made))
