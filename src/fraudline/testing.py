@@ -73,7 +73,7 @@ class MemoryStore:
     def commit(self, commit: Commit) -> int:
         """Write one chunk atomically; the sequence of its first decision."""
         ids, alert_ids = commit.batch.ids, [alert.id for alert in commit.alerts]
-        if commit.after is not None and commit.after < len(self._rows):
+        if commit.after is not None and commit.after != len(self._rows):
             raise Conflict(f"Of {len(ids)} decisions none was written: the log moved on since it was read.")
         if commit.after and self.log(commit.after - 1, 1)[0].revision > commit.revision:
             raise StoreError("Another version of the ruleset was activated and has decided meanwhile.")

@@ -249,17 +249,15 @@ class EmbeddedStore:
         """The lock keeps other writers out; where it was lost (a network drive), a stale decision is refused here."""
         if commit.after is None:
             return
-        sql = "SELECT revision FROM decisions WHERE sequence = ?"
-        (revision,) = connection.execute(sql, (commit.after,)).fetchone() or (0,)
-        if revision > commit.revision:
-            raise StoreError(SUPERSEDED)
-        sql = "SELECT id FROM decisions WHERE sequence > ? AND +log = ? LIMIT 1"
-        newer = connection.execute(sql, (commit.after, log)).fetchone()
-        if newer is not None:
+        sql = "SELECT sequence, revision FROM decisions WHERE sequence >= ? AND +log = ? ORDER BY sequence LIMIT 2"
+        found = connection.execute(sql, (commit.after, log)).fetchall()
+        if [sequence for sequence, _ in found] != ([commit.after] if commit.after else []):
             raise Conflict(
-                f"A chunk of {len(commit.batch)} decisions was not written: {newer[0]!r} was decided after its "
-                "histories were read. Look the ids up and decide again."
+                f"A chunk of {len(commit.batch)} decisions was not written: the log moved on since its histories were "
+                "read. Look the ids up and decide again."
             )
+        if found and found[0][1] > commit.revision:
+            raise StoreError(SUPERSEDED)
 
     def _origin(self, commit: Commit) -> int:
         values = (commit.source, commit.path, commit.engine, commit.data)
