@@ -39,6 +39,7 @@ WORDS = [
 @pytest.mark.parametrize(("text", "entry", "found"), WORDS)
 def test_has_word(text: str, entry: str, found: bool) -> None:
     assert (words.matched_word(text, ["nothing", entry]) == entry) is found
+    assert words.WordList(["nothing", entry]).stands_in(text) is found
 
 
 def test_the_first_entry_that_matches_is_told() -> None:

@@ -203,8 +203,9 @@ class Writer:
             return f"log10({self.major(arguments[0])})"
         if function == "distance_km":
             values = [self.number(argument) for argument in arguments]
-            nowhere = " or ".join(f"{value} - {value} != 0.0" for value in values)  # missing, or infinite
-            return f"(NAN if {nowhere} else distance_m({', '.join(values)}) / 1000.0)"
+            limits = (90.0, 180.0, 90.0, 180.0)
+            on_earth = " and ".join(f"-{most} <= {value} <= {most}" for value, most in zip(values, limits, strict=True))
+            return f"(distance_m({', '.join(values)}) / 1000.0 if {on_earth} else NAN)"
         exact = node.type is Type.MONEY or all(argument.type is not Type.MONEY for argument in arguments)
         values = [self._operand(argument, node.type, exact) for argument in arguments]
         if function == "coalesce":

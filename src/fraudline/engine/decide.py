@@ -26,11 +26,15 @@ class Decided:
     """Decisions of a batch, column by column: packed facts, and what people filter by."""
 
     facts: list[bytes]
-    hashes: list[bytes]
     levels: list[int]
     outcomes: list[int]
     scores: list[int]
     raised: list[bool]
+
+    @property
+    def hashes(self) -> list[bytes]:
+        """The SHA-256 that each decision is known by, made when somebody stores it."""
+        return [facts.digest(row) for row in self.facts]
 
 
 def state_for(program: Program) -> State:
@@ -57,7 +61,7 @@ def decide(
     frame.fill(after_fold=True)
     n = len(batch)
     rates = _rates_missing(batch, program.ruleset.currency)
-    degraded = [_causes(flag) | missing for flag, missing in zip(flags, rates, strict=True)]
+    degraded = [(_causes(flag) if flag else 0) | missing for flag, missing in zip(flags, rates, strict=True)]
     states, scores, levels, outcomes, raised, degraded = _evaluate(program, frame.X, n, received_at, degraded)
     columns = {
         "outcome": outcomes,
@@ -74,7 +78,6 @@ def decide(
     packed = facts.pack(states, columns, _without_codes(program, values), texts)
     return Decided(
         facts=packed,
-        hashes=[facts.digest(row) for row in packed],
         levels=_listed(levels),
         outcomes=_listed(outcomes),
         scores=_listed(scores),

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from fraudline.domain.ruleset import DAY_MS, Ruleset
 from fraudline.domain.transaction import KEYS, Batch
 from fraudline.engine import kernel, words, zones
@@ -21,7 +24,8 @@ from fraudline.engine.tree import Call, Current, Feature, Field, Literal, Member
 from fraudline.engine.tree import Compare as CompareNode
 
 NAN = kernel.NAN
-EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - local wall-clock arithmetic, never a real instant
+ANSWERS_KEPT = 100_000  # texts remembered per condition
+Column = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,7 @@ class Layout:
     what the column holds: value, scaled, code, truth, size, clock, start, mask, slot, moment, probability."""
 
     columns: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    answers: dict[Node, Answers] = field(default_factory=dict)  # what conditions on text said, by condition
 
     def column(self, *key: Any) -> int:
         """The number of this column, given out at first request."""
@@ -176,7 +181,7 @@ class _RoleBuilder:
             if slot.op == kernel.STDDEV and not self._scanned(slot):
                 self._block(slot)
         features: list[int] = []
-        for slot in sorted(slots, key=lambda one: (self.looks.index(one.of), one.span)):
+        for slot in sorted(slots, key=lambda one: (self.looks.index(one.of), one.span < 0, one.span)):
             features.extend(self._describe(slot))
         return RolePlan(
             by=self.by,
@@ -335,13 +340,11 @@ class Frame:
         given = self.probability
         return [NAN] * len(self.batch) if given is None else [NAN if p is None else p for p in given]
 
-    def _clock(self, function: str) -> list[float]:
-        answer = _CLOCK[function]
-        timed = function in ("hour", "is_night")
-        return [
-            NAN if timed and day else float(answer(moment, self.ruleset))
-            for moment, day in zip(self.local_ms(), self.batch.day_only, strict=True)
-        ]
+    def _clock(self, function: str) -> Any:
+        column = _CLOCK[function](np.asarray(self.local_ms(), dtype=np.int64), self.ruleset).astype(np.float64)
+        if function in ("hour", "is_night") and True in self.batch.day_only:
+            column[np.asarray(self.batch.day_only)] = NAN
+        return column if self.state.compiled else column.tolist()
 
     def _start(self, this: zones.Period) -> list[float]:
         named = self.batch.columns.get("timezone")
@@ -396,7 +399,9 @@ class Frame:
         test, inner, exact = text_test(node)
         if isinstance(node, Call) and node.function == "is_missing":
             return [2.0 if text is None else 0.0 for text in self.raw(inner)]
-        answers = _Answers(test)
+        answers = self.layout.answers.get(node)
+        if answers is None or len(answers) > ANSWERS_KEPT:
+            answers = self.layout.answers[node] = Answers(test)
         return [answers[text] for text in (self.folded(inner) if exact else self.raw(inner))]
 
     def _size(self, node: Call) -> list[float]:
@@ -448,8 +453,8 @@ class _Folds(dict[str | None, str | None]):
         return folded
 
 
-class _Answers(dict[str | None, float]):
-    """Each distinct text is tested once per batch; of a missing one the truth is unknown."""
+class Answers(dict[str | None, float]):
+    """Each distinct text is tested once, while there is room; of a missing one the truth is unknown."""
 
     def __init__(self, test: Callable[[str], bool]) -> None:
         super().__init__({None: 1.0})
@@ -476,7 +481,9 @@ def text_test(node: Node) -> tuple[Callable[[str], bool], Node, bool]:
                 pattern = literal_text(node.arguments[1])
                 return (lambda text: words.found(text, pattern) is not None), item, False
             entries = values or (literal_text(node.arguments[1]),) if len(node.arguments) > 1 else values
-            find = {"has_word": words.matched_word, "contains_any": words.contained, "starts_with": words.prefixed}
+            if function == "has_word":
+                return words.WordList(entries).stands_in, item, False
+            find = {"contains_any": words.contained, "starts_with": words.prefixed}
             if function in find:
                 return (lambda text: find[function](text, entries) is not None), item, False
             return (lambda _: False), item, False
@@ -488,25 +495,28 @@ def literal_text(node: Node) -> str:
     return str(node.value) if isinstance(node, Literal) else ""
 
 
-def _at(local_ms: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=local_ms)
-
-
-def _is_night(local_ms: int, ruleset: Ruleset) -> bool:
+def _is_night(local_ms: Column, ruleset: Ruleset) -> npt.NDArray[np.bool_]:
     begin, end = ruleset.night
     minute = local_ms % DAY_MS // 60_000
-    return begin <= minute < end if begin < end else minute >= begin or minute < end
+    late, early = minute >= begin, minute < end
+    return late & early if begin < end else late | early
 
 
-def _weekday(local_ms: int) -> int:
+def _weekday(local_ms: Column) -> Column:
     return (local_ms // DAY_MS + 3) % 7 + 1  # 1970-01-01 was a Thursday
 
 
-_CLOCK: dict[str, Callable[[int, Ruleset], float]] = {
+def _day_of_month(local_ms: Column, _: Ruleset) -> Column:
+    days = local_ms.astype("datetime64[ms]").astype("datetime64[D]")
+    day: Column = (days - days.astype("datetime64[M]")).astype(np.int64)
+    return day + 1
+
+
+_CLOCK: dict[str, Callable[[Column, Ruleset], npt.NDArray[Any]]] = {
     "hour": lambda local, _: local % DAY_MS // 3_600_000,
     "weekday": lambda local, _: _weekday(local),
-    "day_of_month": lambda local, _: _at(local).day,
-    "is_weekend": lambda local, ruleset: _weekday(local) in ruleset.weekend,
+    "day_of_month": _day_of_month,
+    "is_weekend": lambda local, ruleset: np.isin(_weekday(local), ruleset.weekend),
     "is_night": _is_night,
 }
 

@@ -137,14 +137,34 @@ class Role:
         """Make the arena larger by at least this many rows; squeeze out what is dead, where that is worth it."""
         count, used = self.entities.count, int(self.top[0])
         live = engine.live_rows(count, self.head, self.tail)
-        least = live + live // 8 + 2 * count + rows + 64  # what `repack` may use, and the rows to come
-        size = least + live if live + count < used // 2 else max(least, used + used // 2)
+        if 2 * (live + count) > used:
+            room = len(self.when)
+            self._extend(max(room + rows, room + room // 2, 64))
+            return
+        self.repack(rows, engine)
+
+    def repack(self, rows: int, engine: Any) -> None:
+        """Squeeze out what is dead, and leave room for at least so many rows to come."""
+        count = self.entities.count
+        live = engine.live_rows(count, self.head, self.tail)
+        size = 2 * live + live // 8 + 2 * count + rows + 64
         old = [getattr(self, label) for label, _ in self._columns()]
         fresh = [self._zeros(size * stride, column) for (_, stride), column in zip(self._columns(), old, strict=True)]
         width = (self.prefix_count, len(self.plan.values))
         self.top[0] = engine.repack(count, self.start, self.head, self.tail, self.room, *old, *fresh, *width)
         for (label, _), column in zip(self._columns(), fresh, strict=True):
             setattr(self, label, column)
+
+    def _extend(self, size: int) -> None:
+        for label, stride in self._columns():
+            column = getattr(self, label)
+            extra = size * stride - len(column)
+            if isinstance(column, list):
+                column.extend([0] * extra)
+            else:
+                grown = np.zeros(size * stride, dtype=column.dtype)
+                grown[: len(column)] = column
+                setattr(self, label, grown)
 
     def places(self) -> npt.NDArray[np.int64]:
         """Where in the arena the rows stand that are in a history, entity by entity."""

@@ -237,9 +237,10 @@ def repack(
             new_name[target + k] = name[low + k]
         for k in range(rows * value_count):
             new_kept[target * value_count + k] = kept[low * value_count + k]
-        for k in range((rows + 1) * prefix_count):
-            base = prefix[low * prefix_count + k % prefix_count]
-            new_prefix[target * prefix_count + k] = prefix[low * prefix_count + k] - base
+        for p in range(prefix_count):
+            base = prefix[low * prefix_count + p]
+            for k in range(rows + 1):
+                new_prefix[(target + k) * prefix_count + p] = prefix[(low + k) * prefix_count + p] - base
         start[e] = head[e] = target
         tail[e] = target + rows
         target += rows + (rows >> 3) + 2
@@ -303,6 +304,7 @@ def fold(
         floor = 0
         end = 0
         horizon = 0
+        nearest = 0
         for f in range(feature_count):
             at = f * F_SIZE
             out = features[at + F_OUT]
@@ -310,6 +312,7 @@ def fold(
             if features[at + F_LOOK] != look:
                 look = features[at + F_LOOK]
                 entity = looks[look][i]
+                nearest = -1
                 if entity >= 0:
                     floor = head[entity]
                     if entity == own:
@@ -331,7 +334,14 @@ def fold(
             if begin < horizon or moment < horizon:
                 flags[i] |= FLAG_EXPIRED
                 continue
-            low = first_after(when, begin, floor, end) if end > floor else end
+            if nearest < 0:
+                nearest = end
+            # windows of one look come from the shortest to the longest, so each begins at or before the last one
+            low = first_after(when, begin, floor, nearest) if features[at + F_SPAN] >= 0 else end
+            if features[at + F_SPAN] >= 0:
+                nearest = low
+            elif end > floor:
+                low = first_after(when, begin, floor, end)
             op = features[at + F_OP]
             mask = features[at + F_MASK]
             x_at = features[at + F_X]

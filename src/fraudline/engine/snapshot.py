@@ -10,6 +10,7 @@ version of a ruleset only (`key_of`), because what is kept of a row depends on t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,8 +41,10 @@ class Header(msgspec.Struct, frozen=True):
 
 
 def key_of(program: Program) -> str:
-    """What a snapshot must have been made with to be used: the ruleset's version, the data files, this layout."""
-    return f"{LAYOUT}:{__version__}:{program.ruleset.sha256()}:{explain.data_versions()}"
+    """What a snapshot must have been made with to be used: the ruleset's version, what is kept of a row, the data files."""
+    kept = repr([(plan.by, plan.prefixes, plan.values) for plan in program.plans]).encode()
+    made = f"{program.ruleset.sha256()}:{hashlib.sha256(kept).hexdigest()[:16]}"
+    return f"{LAYOUT}:{__version__}:{made}:{explain.data_versions()}"
 
 
 def dump(program: Program, state: State, sequence: int, mark: str) -> Iterator[bytes]:
@@ -53,7 +56,7 @@ def dump(program: Program, state: State, sequence: int, mark: str) -> Iterator[b
     state.compact_ids()
     for role in state.roles:
         role.reserve_entities()
-        role.grow(0, engine)
+        role.repack(0, engine)
     tables = [[_array(getattr(role, label)) for label in _TABLES] for role in state.roles]
     for role, arrays in zip(state.roles, tables, strict=True):
         _cut(role, arrays)

@@ -31,6 +31,25 @@ def matched_word(text: str, entries: Iterable[str]) -> str | None:
     return next((entry for entry in entries if _stands_in(_pattern(entry), words)), None)
 
 
+class WordList:
+    """A list of words to be looked for in many texts: the same answer as `matched_word`, without saying which.
+
+    >>> WordList(["gift*", "late fee"]).stands_in("a LATE fee")
+    True
+    """
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        patterns = [pattern for pattern in map(_pattern, entries) if pattern[0]]
+        plain = [words for words, open_start, open_end in patterns if not open_start and not open_end]
+        self._single = frozenset(words[0] for words in plain if len(words) == 1)
+        self._others = [pattern for pattern in patterns if pattern[1] or pattern[2] or len(pattern[0]) > 1]
+
+    def stands_in(self, text: str) -> bool:
+        """Whether any entry is found in the text."""
+        words = words_of(text)
+        return not self._single.isdisjoint(words) or any(_stands_in(pattern, words) for pattern in self._others)
+
+
 @lru_cache(maxsize=20_000)
 def _pattern(entry: str) -> tuple[tuple[str, ...], bool, bool]:
     folded = entry.casefold().strip()
