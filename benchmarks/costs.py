@@ -1,11 +1,11 @@
 """Where the time of one decision goes: CPU time of each part of the engine on W, without a profiler's own cost.
 
-Run it with `python -m benchmarks.costs [ROWS] [--plain]`.
+Run it with `python -m benchmarks.costs [ROWS] [--plain] [--single]`.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -96,19 +96,27 @@ def rules_timed(generated: Generated, label: str, watch: Stopwatch) -> None:
 
 def main() -> None:
     """Print the parts, the costliest first."""
-    plain = "--plain" in sys.argv
-    sizes = [int(word) for word in sys.argv[1:] if word.isdigit()]
-    rows = sizes[0] if sizes else 50_000 if plain else 1_000_000
-    made = engine.ruleset()
-    for _ in engine.decided(made, engine.batches(workload(2_000)), engine.ready(made, compiled=not plain)):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.costs", description=__doc__)
+    parser.add_argument("rows", nargs="?", type=int, default=0, help="how much of W is measured")
+    parser.add_argument("--plain", action="store_true", help="without Numba")
+    parser.add_argument("--single", action="store_true", help="one decision at a time, 30 rules, after a warm-up")
+    asked = parser.parse_args()
+    rows = asked.rows or (3_000 if asked.single else 50_000 if asked.plain else 1_000_000)
+    made = engine.ruleset("wide" if asked.single else "w")
+    for _ in engine.decided(made, engine.batches(workload(2_000), 1_000), engine.ready(made, compiled=not asked.plain)):
         pass
-    state = engine.ready(made, compiled=not plain)
+    state = engine.ready(made, compiled=not asked.plain)
+    before = 20_000 if asked.single else 0
+    whole = workload(before + rows)
+    for _ in engine.decided(made, engine.batches(whole.take(slice(0, before))), state):
+        pass
     watch = Stopwatch()
     instrument(watch)
     rules_timed(made.rules, "rule function", watch)
     rules_timed(made.masks, "masks function", watch)
     decided = watch.timed("decide: rest", decide.decide)
-    for part in engine.batches(workload(rows)):
+    stream = engine.batches(whole.take(slice(before, None)), 1 if asked.single else engine.BATCH_ROWS)
+    for part in stream:
         decided(made, part, state, received_at=RECEIVED_AT)
     total = sum(watch.spent.values())
     for name, spent in watch.spent.most_common():
