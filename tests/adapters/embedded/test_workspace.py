@@ -46,6 +46,26 @@ def test_the_card_key_is_made_once_and_is_nobody_elses_to_read(workspace: Worksp
     assert names(workspace) == {"card.key", ".gitignore"}
 
 
+def test_what_a_killed_process_left_of_a_key_goes_and_a_backup_of_it_stays(workspace: Workspace) -> None:
+    workspace.card_key()
+    (workspace.path / ".card.key-0a1b2c3d.part").write_bytes(b"half")
+    (workspace.path / "card.key.backup").write_bytes(workspace.card_key())
+    workspace.open_store("payments").close()
+    assert names(workspace) == {"fraudline.db", "fraudline.lock", "card.key", ".gitignore", "card.key.backup"}
+
+
+def test_an_empty_gitignore_of_a_killed_process_is_written_again(workspace: Workspace) -> None:
+    workspace.card_key()
+    ignore = workspace.path / ".gitignore"
+    content = ignore.read_text()
+    ignore.write_text("")
+    workspace.folder("receipts")
+    assert ignore.read_text() == content
+    ignore.write_text("mine\n")
+    workspace.folder("receipts")
+    assert ignore.read_text() == "mine\n"
+
+
 def test_two_workspaces_have_two_keys(tmp_path: Path) -> None:
     assert Workspace(tmp_path / "a").card_key() != Workspace(tmp_path / "b").card_key()
 

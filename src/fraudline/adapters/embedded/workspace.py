@@ -11,6 +11,9 @@ from fraudline.adapters.embedded.store import EmbeddedStore
 from fraudline.domain.errors import StoreError
 
 KEY_BYTES = 32
+DRAFT = ".card.key-"  # what a key's name begins with while it is being made; it ends in PART
+PART = ".part"
+IGNORE = "# Transactions and keys do not belong into version control.\n*\n"
 
 
 class Workspace:
@@ -36,6 +39,7 @@ class Workspace:
         key = self.card_key()
         store = EmbeddedStore(self.database, tenant=tenant, log=log)
         try:
+            self._sweep()
             self._check_key(store, key)
         except BaseException:
             store.close()
@@ -74,7 +78,7 @@ class Workspace:
                 "Restore it from a backup, or use another --workspace."
             )
         self._create()
-        draft = self.path / f"card.key.{secrets.token_hex(4)}"
+        draft = self.path / f"{DRAFT}{secrets.token_hex(4)}{PART}"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(KEY_BYTES))
@@ -97,12 +101,17 @@ class Workspace:
             raise StoreError(f"The folder {made} cannot be made: {error.strerror}.") from error
         return made
 
+    def _sweep(self) -> None:
+        """Remove drafts of a key that a killed process left behind. The key is there, so nobody makes one any more."""
+        for left in self.path.glob(f"{DRAFT}*{PART}"):
+            left.unlink(missing_ok=True)
+
     def _create(self) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             ignore = self.path / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text("# Transactions and keys do not belong into version control.\n*\n")
+            if not ignore.exists() or not ignore.stat().st_size:  # empty where its writer was killed
+                ignore.write_text(IGNORE)
         except OSError as error:
             raise StoreError(
                 f"The workspace {self.path} cannot be made: {error.strerror}. Name another with --workspace."

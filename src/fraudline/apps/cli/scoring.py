@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from fraudline.apps.cli import progress
 from fraudline.apps.cli.root import Options, say
 from fraudline.apps.cli.sink import Sink
 from fraudline.domain.decision import Decision
-from fraudline.domain.errors import FraudlineError, UnusableInput, UsageError
+from fraudline.domain.errors import FraudlineError, SystemFailure, UnusableInput, UsageError
 from fraudline.domain.receipt import Counts, Receipt
 from fraudline.domain.ruleset import Ruleset
 from fraudline.engine import explain, facts
@@ -27,6 +28,8 @@ from fraudline.pipeline import Report, Run, process_file
 from fraudline.settings import Settings
 
 TOP_ALERTS = 5
+NAME_BYTES = 150  # of a file's name in that of its receipt: a name has at most 255
+NEWEST = 3  # receipts that are looked at for a file that is missing; each is written before the next is begun
 SEEN = ("decided", "duplicate")  # endings with a decision that can be shown
 
 
@@ -81,6 +84,7 @@ def score_files(
     rows = sum(wiring.rows_about(file) for file in files)
     scored: list[Scored] = []
     with wiring.deciding(options.workspace, ruleset, settings, rows, say) as desk:
+        _mend_receipts(desk.store.receipts(NEWEST), options.workspace)
         revision = desk.store.activate(ruleset, _now())
         for file in files:
             entry = Scored(file)
@@ -146,15 +150,36 @@ def _receipt(source: wiring.File, ruleset: Ruleset) -> Receipt:
     )
 
 
+def _receipt_file(receipt: Receipt, workspace: Path) -> Path:
+    name = Path(receipt.file).name if receipt.file != "-" else "stdin"
+    name = name.encode("utf-8", "replace")[:NAME_BYTES].decode("utf-8", "ignore")
+    number = receipt.source.removeprefix("file:")
+    return wiring.folder(workspace, "receipts") / f"{number}-{name}-{receipt.sha256[:12]}.json"
+
+
 def _write_receipt(receipt: Receipt, workspace: Path) -> Path:
     """The receipt as a file, for people and programs that do not ask the store."""
-    name = Path(receipt.file).name if receipt.file != "-" else "stdin"
-    number = receipt.source.removeprefix("file:")
-    file = wiring.folder(workspace, "receipts") / f"{number}-{name}-{receipt.sha256[:12]}.json"
+    file = _receipt_file(receipt, workspace)
     draft = file.with_name(f".{file.name}.part")
-    draft.write_bytes(msgspec.json.format(msgspec.json.encode(receipt), indent=2) + b"\n")
-    draft.replace(file)
+    try:
+        with draft.open("wb") as writing:
+            writing.write(msgspec.json.format(msgspec.json.encode(receipt), indent=2) + b"\n")
+            writing.flush()
+            os.fsync(writing.fileno())
+        draft.replace(file)
+    except OSError as error:
+        raise SystemFailure(
+            f"{file} could not be written: {error.strerror}. The decisions are stored and accounted for; "
+            "the next fraudline score writes this file too."
+        ) from error
     return file
+
+
+def _mend_receipts(newest: list[Receipt], workspace: Path) -> None:
+    """Write the file of a receipt whose process was killed between storing it and writing it."""
+    for receipt in newest:
+        if receipt.finished and not _receipt_file(receipt, workspace).exists():
+            _write_receipt(receipt, workspace)
 
 
 class _Watch:

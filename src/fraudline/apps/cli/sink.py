@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import re
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +16,18 @@ from fraudline.domain.errors import SystemFailure, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+if sys.platform == "win32":
+
+    def _hold(file: IO[bytes]) -> None:
+        """Nothing: what is open cannot be removed there."""
+
+else:
+    import fcntl
+
+    def _hold(file: IO[bytes]) -> None:
+        """Lock a draft as long as it is open, so that no other process takes it for one that was left behind."""
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class Sink:
@@ -31,6 +45,8 @@ class Sink:
             return self
         try:
             self._file = self._draft.open("wb")
+            _hold(self._file)
+            self._sweep(self._draft)
         except OSError as error:
             raise UsageError(f"{self.path} cannot be written: {error.strerror}.") from error
         return self
@@ -48,6 +64,15 @@ class Sink:
             raise SystemFailure(f"{self.path} could not be written: {failure.strerror}.") from failure
         finally:
             self._draft.unlink(missing_ok=True)
+
+    def _sweep(self, own: Path) -> None:
+        """Remove drafts of this file whose writers were killed. Nobody holds them any more."""
+        wanted = re.compile(rf"\.{re.escape(own.name[1:].rsplit('.', 2)[0])}\.[0-9]+\.part")
+        for left in own.parent.iterdir():
+            if left != own and wanted.fullmatch(left.name):
+                with contextlib.suppress(OSError), left.open("r+b") as file:  # of another user, or just finished
+                    _hold(file)
+                    left.unlink()
 
     def write(self, data: bytes) -> None:
         """Write some bytes."""
