@@ -39,7 +39,7 @@ def test_a_short_key_is_refused() -> None:
         ("378282246310005", "378282246310005"),
         ("4222222222222", "4222222222222"),
         ("4111111111111112", None),
-        ("4111  1111 1111 1111", None),
+        ("4111  1111 1111 1111", "4111111111111111"),
         ("0000000000000000", None),
         ("411111111111", None),
         ("card 4111111111111111", None),
@@ -99,3 +99,13 @@ def test_columns_of_what_nobody_may_store_are_forbidden(column: str) -> None:
 @pytest.mark.parametrize("column", ["pin", "pincode", "card", "tracking", "track", "id", "amount", ""])
 def test_other_columns_are_not(column: str) -> None:
     assert not forbidden(column)
+
+
+@pytest.mark.parametrize("between", ["", " ", "-", ".", "_", "\t", "\u00a0", "\u2013", "  ", " - "[:2]])
+def test_whatever_people_write_between_the_digits(between: str) -> None:
+    tokens = Tokens(b"0123456789abcdef")
+    written = between.join(("4111", "1111", "1111", "1111"))
+    assert pan_of(written) == "4111111111111111"
+    assert tokens.scrub(f"paid with {written} today") == f"paid with {tokens.card('4111111111111111')} today"
+    assert suspects([f"x {written} y"]) == [f"x {written} y"]
+    assert suspects(["x" * 2_000, f"x {written} y"]) == [f"x {written} y"]

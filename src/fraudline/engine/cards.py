@@ -1,6 +1,7 @@
 """Card numbers leave at the door: a keyed token, the BIN and the last four digits are all that is kept of one.
 
-A card number (PAN) is 13 to 19 digits, perhaps with single spaces or hyphens between them, whose Luhn digit is right.
+A card number (PAN) is 13 to 19 digits whose Luhn digit is right, perhaps with one or two of what people write between
+them: spaces (hard ones and tabs too), hyphens, dashes, dots, underscores.
 Its token is HMAC-SHA-256 under the workspace's key, so that the same card is the same token on every path, and nobody
 without the key can try all numbers.
 """
@@ -16,9 +17,11 @@ import numpy as np
 
 _DIGITS_MIN: Final = 13
 _FEW: Final = 1_000  # characters that the regular expression reads sooner than the array is made
-_RUN: Final = re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){12,}(?![0-9])")
+_BETWEEN: Final = "[ \\t\u00a0\u2013._-]{0,2}"
+_BETWEEN_BYTES: Final = " \t\u00a0\u2013._-".encode()
+_RUN: Final = re.compile(rf"(?<![0-9])[0-9](?:{_BETWEEN}[0-9]){{12,}}(?![0-9])")
 _GROUP: Final = re.compile(r"[0-9]+")
-_WHOLE: Final = re.compile(r"[0-9](?:[ -]?[0-9]){12,18}")
+_WHOLE: Final = re.compile(rf"[0-9](?:{_BETWEEN}[0-9]){{12,18}}")
 _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 _VERIFICATION: Final = {"cvv", "cvc", "cvv2", "cvc2", "cav2", "cvvcode", "cvccode", "cardcvv", "cardcvc"}
 _SECURITY: Final = {"securitycode", "cardsecuritycode", "cardverificationvalue", "pinblock", "magstripe"}
@@ -81,12 +84,12 @@ def pan_of(value: str) -> str | None:
     """The digits of a value that is a card number as a whole, else None."""
     if not _WHOLE.fullmatch(value):
         return None
-    digits = value.replace(" ", "").replace("-", "")
+    digits = "".join(_GROUP.findall(value))
     return digits if is_pan(digits) else None
 
 
 def suspects(values: Iterable[str]) -> list[str]:
-    """Which of these texts have a run of 13 digits or more, spaces and hyphens not counted: few, and quickly found."""
+    """Which of these texts have a run of 13 digits or more, what stands between left out: few, and quickly found."""
     kept = list(values)
     joined = "\n".join(kept)
     if len(joined) < _DIGITS_MIN or (len(joined) > _FEW and not may_hold_pan(joined)):
@@ -96,7 +99,7 @@ def suspects(values: Iterable[str]) -> list[str]:
 
 def may_hold_pan(text: str) -> bool:
     """True where the text has such a run anywhere. Looks at bytes, all at once."""
-    data = np.frombuffer(text.encode("utf-8", "surrogatepass").translate(None, b" -"), dtype=np.uint8)
+    data = np.frombuffer(text.encode("utf-8", "surrogatepass").translate(None, _BETWEEN_BYTES), dtype=np.uint8)
     others = np.flatnonzero((data < 48) | (data > 57))
     if not len(others):
         return len(data) >= _DIGITS_MIN

@@ -62,8 +62,11 @@ def batch_of(
 def same_content(stored: dict[str, Any], row: dict[str, Any], before: Ruleset, now: Ruleset) -> bool:
     """Whether a transaction stored under another ruleset says what this one says, in every field that both declare.
 
-    Coordinates and BINs are left out: they may have been added to it.
+    Coordinates and BINs are left out: they may have been added to it. Of an amount in a foreign currency only the
+    fingerprint knew how much it was, so two such are never taken for the same.
     """
+    if stored.get("amount") is None:
+        return False
     shared = {spec.name for spec in before.fields} & {spec.name for spec in now.fields} - _ADDED
     return all(stored.get(name) == row.get(name) for name in (*sorted(shared), _DAY))
 

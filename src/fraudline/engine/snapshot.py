@@ -41,7 +41,7 @@ class Header(msgspec.Struct, frozen=True):
 
 
 def key_of(program: Program) -> str:
-    """What a snapshot must have been made with to be used: the ruleset's version, what is kept of a row, the data files."""
+    """What a snapshot must have been made with: the ruleset's version, what is kept of a row, the data files."""
     kept = repr([(plan.by, plan.prefixes, plan.values) for plan in program.plans]).encode()
     made = f"{program.ruleset.sha256()}:{hashlib.sha256(kept).hexdigest()[:16]}"
     return f"{LAYOUT}:{__version__}:{made}:{explain.data_versions()}"
