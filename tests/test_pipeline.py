@@ -193,7 +193,7 @@ def test_after_a_dead_letter_the_next_of_its_id_is_decided(monkeypatch: pytest.M
 
 
 class _Unreadable(MemoryHistories):
-    def load(self, batch: Batch) -> State:  # noqa: ARG002
+    def load(self, batch: Batch) -> State:  # noqa: ARG002 - whatever the batch, it fails
         raise PermissionError(13, "Permission denied", "snapshot")
 
 

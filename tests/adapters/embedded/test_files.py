@@ -549,7 +549,7 @@ def test_a_file_whose_name_is_no_text_is_read_and_called_by_a_name_that_is(tmp_p
 
 
 class _Full(io.BytesIO):
-    def write(self, data: Any, /) -> int:  # noqa: ARG002
+    def write(self, data: Any, /) -> int:  # noqa: ARG002 - a full disk takes nothing
         raise OSError(28, "No space left on device")
 
 
