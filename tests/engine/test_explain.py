@@ -265,6 +265,11 @@ CHANGES: list[tuple[str, list[dict[str, Any]], dict[str, Any], list[str]]] = [
     ("an expired override does not come back", [rule("amount > 10", 50), rule("amount > 0", 45), rule("amount <= 10", 0,
      outcome="approve", owner="A", expires="2026-01-01")], {}, ["review if amount <= 10", "approve if amount <= 0"]),
     ("a rule that the value wakes", [rule("amount > 10", 50), rule("amount <= 10", 50)], {}, []),
+    ("the change that asks least", [rule("amount > 5", 0), rule("amount > 9", 50)], {}, ["approve if amount <= 9"]),
+    ("the least upwards", [rule("amount < 99", 0), rule("amount < 50", 50)], {"amount": 2_000},
+     ["approve if amount >= 50"]),
+    ("one for each outcome", [rule("amount > 9", 50), rule("amount > 5", 50)], {},
+     ["review if amount <= 9", "approve if amount <= 5"]),
 ]  # fmt: skip
 
 

@@ -519,7 +519,8 @@ class _View:
     # what would change it --------------------------------------------------------------------------------------------
 
     def counterfactuals(self) -> list[str]:
-        """Values of one numeric field that lower the outcome, each verified by deciding again with it.
+        """Values of one numeric field that lower the outcome, each verified by deciding again with it; of several that
+        reach the same in the same direction, the one that asks least.
 
         None are told of a decision in which something could not be computed: it could not be made again for sure.
         """
@@ -527,7 +528,7 @@ class _View:
             return []
         if self.received_at is None and any(rule.expires is not None for rule in self.ruleset.rules):
             return []
-        found: dict[str, None] = {}
+        weakest: dict[tuple[str, str, str], tuple[int | float, str]] = {}
         for position in self.facts.fired:
             for node in deep(self.program.trees.rules[position]):
                 change = self._change(node)
@@ -535,9 +536,12 @@ class _View:
                     continue
                 field, op, constant, value = change
                 outcome = self._decided_with(field.name, value)
-                if outcome is not None and OUTCOMES.index(outcome) < OUTCOMES.index(self.facts.outcome):
-                    found[f"{outcome} if {field.name} {op} {self._value(constant)}"] = None
-        return list(found)
+                if outcome is None or OUTCOMES.index(outcome) >= OUTCOMES.index(self.facts.outcome):
+                    continue
+                kept = weakest.setdefault((outcome, field.name, op[0]), (value, f"{op} {self._value(constant)}"))
+                if value > kept[0] if op[0] == "<" else value < kept[0]:
+                    weakest[outcome, field.name, op[0]] = (value, f"{op} {self._value(constant)}")
+        return [f"{outcome} if {name} {change}" for (outcome, name, _), (_, change) in weakest.items()]
 
     def _change(self, node: Node) -> tuple[Field, str, Node, int | float] | None:
         if not isinstance(node, Compare) or node.op not in _FLIPPED:
