@@ -140,10 +140,25 @@ class Layout:
 
     columns: dict[tuple[Any, ...], int] = field(default_factory=dict)
     answers: dict[Node, Answers] = field(default_factory=dict)  # what conditions on text said, by condition
+    _steps: dict[bool, list[tuple[int, str, tuple[Any, ...]]]] = field(default_factory=dict)
+    _steps_of: int = -1
 
     def column(self, *key: Any) -> int:
         """The number of this column, given out at first request."""
         return self.columns.setdefault(key, len(self.columns))
+
+    def steps(self, after_fold: bool) -> list[tuple[int, str, tuple[Any, ...]]]:
+        """The columns that are computed before the fold, or after it: number, what it holds, of what."""
+        known = self._steps.get(after_fold)
+        if known is None or self._steps_of != len(self.columns):
+            self._steps_of = len(self.columns)
+            self._steps = {False: [], True: []}
+            for (kind, *key), at in self.columns.items():
+                if kind not in ("slot", "mask"):
+                    later = kind in ("code", "truth", "size") and needs_histories(key[0])
+                    self._steps[later].append((at, kind, tuple(key)))
+            known = self._steps[after_fold]
+        return known
 
     def slots(self) -> list[Slot]:
         """All slots, in the order of their columns: the order in which decisions store them."""
@@ -306,12 +321,8 @@ class Frame:
 
     def fill(self, after_fold: bool) -> None:
         """Compute the columns that can be known before the fold, or those that need its results."""
-        for key, at in self.layout.columns.items():
-            if key[0] in ("slot", "mask"):
-                continue
-            later = key[0] in ("code", "truth", "size") and needs_histories(key[1])
-            if later == after_fold:
-                self._set(at, getattr(self, f"_{key[0]}")(*key[1:]))
+        for at, kind, key in self.layout.steps(after_fold):
+            self._set(at, getattr(self, f"_{kind}")(*key))
 
     def _set(self, at: int, column: Sequence[float]) -> None:
         self.X[at][:] = column

@@ -10,6 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
+from typing import Any
+
+
+@cache
+def _parts(kind: Any) -> tuple[str, ...]:
+    """The names of what a kind of node is made of."""
+    return tuple(entry.name for entry in fields(kind) if entry.name not in ("type", "span"))
 
 
 class Type(StrEnum):
@@ -32,8 +40,8 @@ class Node:
 
     def children(self) -> Iterator[Node]:
         """The nodes directly below this one, in the order they are written."""
-        for entry in fields(self):
-            value = getattr(self, entry.name)
+        for name in _parts(type(self)):
+            value = getattr(self, name)
             if isinstance(value, Node):
                 yield value
             elif isinstance(value, tuple):
