@@ -6,10 +6,11 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class Racer:
     contender: Contender
     rows: int
     process: subprocess.Popen[str]
+    errors: IO[str]
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     peak_mib: float = 0.0
@@ -64,6 +66,7 @@ class Racer:
         if self.process.stdin is not None:
             self.process.stdin.close()
         self.process.wait(timeout=60)
+        self.errors.close()
 
     def _ask(self, line: str) -> dict[str, Any]:
         if self.process.stdin is None:
@@ -81,20 +84,22 @@ class Racer:
 
     def _complaint(self) -> str:
         self.process.kill()
-        return (self.process.stderr.read() if self.process.stderr else "")[-2000:]
+        self.errors.seek(0)
+        return self.errors.read()[-2000:]
 
 
 def racer(contender: Contender, rows: int) -> Racer:
     """A contender's process, started."""
+    errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the process runs
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.worker", contender.module, str(rows)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=errors,
         text=True,
     )
-    return Racer(contender, rows, process)
+    return Racer(contender, rows, process, errors)
 
 
 def race(contenders: Sequence[Contender], rows: int, rounds: int) -> list[Racer]:

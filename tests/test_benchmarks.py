@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import yaml
-from benchmarks import engine, racing
+from benchmarks import chart, engine, goals, racing
 from benchmarks.contenders import ALL, Contender
 from benchmarks.workload import RECEIVED_AT, Integers, Workload, workload
 
@@ -58,6 +59,23 @@ def test_every_contender_decides_as_the_engine_does(contender: Contender) -> Non
     (decided,) = engine.decided(made, [batch], engine.ready(made, compiled=False))
     (one,) = racing.race([contender], ROWS, rounds=1)
     assert np.array_equal(one.bits(), engine.bits(decided.facts, 12))
+
+
+def test_one_wrong_decision_stops_a_race() -> None:
+    one, other = (racing.Racer(contender, 3, None, None) for contender in ALL[:2])  # type: ignore[arg-type]  # not started
+    one.decided, other.decided = np.array([1, 2, 3]), np.array([1, 2, 3])
+    racing.agree(one, other)
+    other.decided[1] ^= 4
+    with pytest.raises(racing.WrongDecisions, match="on 1 of 3 transactions, first on #1: 000000000110,"):
+        racing.agree(one, other)
+
+
+def test_a_goal_is_met_only_where_it_was_reached() -> None:
+    lines = [goals.at_least("a", ">= 3", "3", 3, 3), goals.at_most("b", "<= 3", "3.1", 3.1, 3), goals.note("c", "?")]
+    assert [line.verdict for line in lines] == ["met", "NOT MET", "-"]
+    assert "NOT MET" in goals.table(lines)
+    drawn = ElementTree.fromstring(chart.svg(lines))  # noqa: S314 - written a line above
+    assert [text for text in drawn.itertext() if text.strip() in {"a", "b", "c"}] == ["a", "b"]
 
 
 def test_w_is_the_same_everywhere_and_at_every_size_what_it_says() -> None:
