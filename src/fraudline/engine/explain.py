@@ -7,6 +7,7 @@ on the one transaction with the stored features in place of the histories.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,6 +46,7 @@ from fraudline.engine.tree import (
 )
 
 SCHEMA = "fraudline.decision/1"
+_PLACES = re.compile(r"\{\{|\}\}|\{([^}]*)\}")
 REASONS_SHOWN = 5
 INFINITE = float("inf")
 _FLIPPED = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
@@ -616,20 +618,7 @@ def _involves(slot: Any, name: str) -> bool:
 
 def render_template(template: str, value: Callable[[str], str]) -> str:
     """`{name}` replaced by its value; `{{` and `}}` stand for braces."""
-    pieces: list[str] = []
-    at = 0
-    while at < len(template):
-        if template.startswith(("{{", "}}"), at):
-            pieces.append(template[at])
-            at += 2
-        elif template[at] == "{" and "}" in template[at:]:
-            end = template.index("}", at)
-            pieces.append(value(template[at + 1 : end].strip()))
-            at = end + 1
-        else:
-            pieces.append(template[at])
-            at += 1
-    return "".join(pieces)
+    return _PLACES.sub(lambda place: place[0][0] if place[1] is None else value(place[1].strip()), template)
 
 
 def said_duration(ms: float) -> str:

@@ -10,14 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
-from typing import Any
-
-
-@cache
-def _parts(kind: Any) -> tuple[str, ...]:
-    """The names of what a kind of node is made of."""
-    return tuple(entry.name for entry in fields(kind) if entry.name not in ("type", "span"))
 
 
 class Type(StrEnum):
@@ -31,6 +23,9 @@ class Type(StrEnum):
     DURATION = "duration"
 
 
+_PARTS: dict[str, tuple[str, ...]] = {}  # what each kind of node is made of, looked up once
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """A piece of an expression. `span` is (start, end) in its text, for carets; it takes no part in equality."""
@@ -40,7 +35,11 @@ class Node:
 
     def children(self) -> Iterator[Node]:
         """The nodes directly below this one, in the order they are written."""
-        for name in _parts(type(self)):
+        kind = type(self).__name__
+        names = _PARTS.get(kind)
+        if names is None:
+            names = _PARTS[kind] = tuple(entry.name for entry in fields(self))
+        for name in names:
             value = getattr(self, name)
             if isinstance(value, Node):
                 yield value
