@@ -215,10 +215,12 @@ def explained() -> str:
 
 def fraudline(workspace: str, *command: str, given: str = "") -> str:
     """What a command prints, in this workspace, on a screen of 100 columns."""
+    folder = Path(sys.executable).parent
+    path = f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"  # so that it calls itself by its name
     run = subprocess.run(
-        [Path(sys.executable).parent / "fraudline", *command],
+        [folder / "fraudline", *command],
         input=given + "\n",
-        env={**os.environ, "FRAUDLINE_WORKSPACE": workspace, "COLUMNS": "100"},
+        env={**os.environ, "PATH": path, "FRAUDLINE_WORKSPACE": workspace, "COLUMNS": "100"},
         capture_output=True,
         text=True,
         check=True,

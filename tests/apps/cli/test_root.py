@@ -10,7 +10,7 @@ import pytest
 
 from fraudline import __version__
 from fraudline.apps.cli import score
-from fraudline.apps.cli.root import hoisted
+from fraudline.apps.cli.root import Options, called, hoisted
 from fraudline.apps.cli.screen import safe
 from tests.apps.cli.conftest import Type
 
@@ -80,6 +80,41 @@ def test_an_unexpected_failure_is_short_unless_debugging(
     assert "nobody thought of this" in said.err
     assert "Traceback" not in said.err
     assert "Traceback" in fraudline("--debug", "score", two, "-r", "expenses").err
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project in the current folder, with the command in its .venv, and nothing on PATH."""
+    command = tmp_path / "project" / ".venv" / "bin" / "fraudline"
+    command.parent.mkdir(parents=True)
+    command.touch(0o755)
+    monkeypatch.setattr(sys, "argv", [str(command)])
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    monkeypatch.chdir(tmp_path / "project")
+    return command
+
+
+def test_a_suggested_command_can_be_typed_as_it_stands(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert called() == ".venv/bin/fraudline"
+    assert Options(Path("w")).command("replay") == ".venv/bin/fraudline --workspace w replay"
+    monkeypatch.setattr(sys, "argv", [".venv/bin/fraudline"])
+    assert called() == ".venv/bin/fraudline"
+    monkeypatch.chdir(installed.parent)
+    monkeypatch.setattr(sys, "argv", [str(installed)])
+    assert called() == "./fraudline"
+    monkeypatch.setenv("PATH", str(installed.parent))
+    assert called() == "fraudline"
+
+
+def test_another_installation_on_the_path_is_not_meant(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = installed.parents[3] / "bin" / "fraudline"
+    other.parent.mkdir()
+    other.touch(0o755)
+    monkeypatch.setenv("PATH", str(other.parent))
+    assert called() == ".venv/bin/fraudline"
+    other.unlink()
+    other.symlink_to(installed)
+    assert called() == "fraudline"
 
 
 @pytest.mark.parametrize(

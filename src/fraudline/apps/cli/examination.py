@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fraudline import __version__, wiring
-from fraudline.apps.cli.root import Options
+from fraudline.apps.cli.root import Options, called
 from fraudline.domain.errors import FraudlineError
 from fraudline.settings import Settings
 
@@ -86,7 +86,7 @@ def _folder(options: Options) -> Finding:
             "fail",
             "workspace",
             f"{path} cannot be made: {parent} is read-only",
-            "Name another: fraudline --workspace DIR",
+            f"Name another: {called()} --workspace DIR",
         )
     if not os.access(path, os.W_OK | os.X_OK):
         return Finding("fail", "workspace", f"{path} cannot be written", f"chmod u+rwx {path}")

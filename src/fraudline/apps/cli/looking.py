@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from fraudline import wiring
-from fraudline.apps.cli.root import Options
+from fraudline.apps.cli.root import Options, called
 from fraudline.domain.decision import Decision
 from fraudline.domain.errors import UsageError
 from fraudline.domain.money import DECIMALS, to_minor
@@ -103,7 +103,7 @@ class Look:
         known = {known.id for ruleset in self.rulesets for known in ruleset.rules}
         if rule is not None and rule not in known:
             close = get_close_matches(rule, known, n=1)
-            hint = f"Did you mean {close[0]}?" if close else "See fraudline rules show NAME."
+            hint = f"Did you mean {close[0]}?" if close else f"See {called()} rules show NAME."
             raise UsageError(f"No ruleset that decided here has a rule {rule!r}. {hint}")
 
     def _minor(self, amount: str | None) -> int | None:

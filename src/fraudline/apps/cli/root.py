@@ -38,7 +38,30 @@ class Options:
         import shlex
 
         given = "" if self.workspace == Path(".fraudline") else f"--workspace {shlex.quote(str(self.workspace))} "
-        return f"fraudline {given}{rest}"
+        return f"{called()} {given}{rest}"
+
+
+def called() -> str:
+    """How the command can be typed here: its name where that finds this installation, else the path to it."""
+    import shlex
+    import shutil
+
+    own = Path(sys.argv[0])
+    if own.stem != "fraudline" or not own.exists():  # started by other means than its script
+        own = Path(sys.executable).with_name("fraudline")
+    found = shutil.which("fraudline")
+    if not own.exists() or (found is not None and Path(found).resolve() == own.resolve()):
+        return "fraudline"
+    whole = str(own.absolute())  # not resolved: a link to the command is how people call it
+    return shlex.quote(min(_from_here(whole), whole, key=len))
+
+
+def _from_here(path: str) -> str:
+    try:
+        near = os.path.relpath(path)
+    except ValueError:  # another drive of Windows
+        return path
+    return near if os.sep in near else f"{os.curdir}{os.sep}{near}"
 
 
 class Root(TyperGroup):

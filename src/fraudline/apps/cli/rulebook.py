@@ -12,6 +12,7 @@ from rich.tree import Tree
 
 from fraudline import wiring
 from fraudline.apps.cli import screen
+from fraudline.apps.cli.root import called
 from fraudline.domain.decision import LEVELS, OUTCOMES, level_of
 from fraudline.domain.ruleset import Rule, Ruleset
 from fraudline.engine.canonical import span, unparse
@@ -32,7 +33,7 @@ def listing(listed: list[wiring.Listed]) -> Any:
         origin = "shipped" if entry.shipped else f"rulesets/{Path(entry.file).name}"
         if found is None:
             errors = sum(problem.severity == "error" for problem in problems)
-            text = f"has {errors} error{'' if errors == 1 else 's'}: fraudline rules check {entry.name}"
+            text = f"has {errors} error{'' if errors == 1 else 's'}: {called()} rules check {entry.name}"
             made.add_row(*screen.cells(entry.name, "", "", origin, text))
         else:
             made.add_row(*screen.cells(entry.name, len(found.rules), found.currency, origin, found.description))

@@ -15,7 +15,7 @@ import msgspec
 
 from fraudline import wiring
 from fraudline.apps.cli import progress
-from fraudline.apps.cli.root import Options, say
+from fraudline.apps.cli.root import Options, called, say
 from fraudline.apps.cli.sink import Sink
 from fraudline.domain.decision import Decision
 from fraudline.domain.errors import FraudlineError, SystemFailure, UnusableInput, UsageError
@@ -170,7 +170,7 @@ def _write_receipt(receipt: Receipt, workspace: Path) -> Path:
     except OSError as error:
         raise SystemFailure(
             f"{file} could not be written: {error.strerror}. The decisions are stored and accounted for; "
-            "the next fraudline score writes this file too."
+            f"the next {called()} score writes this file too."
         ) from error
     return file
 

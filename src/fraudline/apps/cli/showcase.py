@@ -13,7 +13,7 @@ from rich.text import Text
 
 from fraudline import generator, wiring
 from fraudline.apps.cli import progress, scoring, screen, summary
-from fraudline.apps.cli.root import Options, say
+from fraudline.apps.cli.root import Options, called, say
 from fraudline.apps.cli.sink import Sink
 from fraudline.domain.errors import UsageError
 from fraudline.pipeline import Report
@@ -135,5 +135,5 @@ def _next(scored: list[scoring.Scored], ruleset: str, options: Options) -> list[
     alerts = scored[0].alerts
     if alerts:
         lines.insert(0, options.command(f"decisions show {summary.quoted(alerts[0]['transaction_id'])}"))
-    own = f"fraudline score YOUR_FILE.csv --ruleset {ruleset}"
+    own = f"{called()} score YOUR_FILE.csv --ruleset {ruleset}"
     return ["Next:", *(f"  {line}" for line in lines), "Your own file:", f"  {own}"]
