@@ -8,7 +8,7 @@ READY := .venv/.ready
 SYNC := $(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format docs lock clean
+.PHONY: help setup demo test check soak format docs lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,6 +28,10 @@ check: $(READY) ## everything a change must pass: lint, types, import contracts,
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/docs.py --check
 	$(BIN)/pytest -n auto
+
+soak: $(READY) ## the long runs: a million simulated seeds (hours)
+	$(BIN)/python -m tests.simulation --planted
+	$(BIN)/python -m tests.simulation --seeds 1000000 --jobs 2
 
 format: $(READY) ## put the code into its one layout, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
