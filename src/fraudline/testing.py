@@ -137,10 +137,6 @@ class MemoryStore:
         """Stored decisions in order of sequence, after this one."""
         return [row.decision for row in list(self._rows.values())[after : after + limit]]
 
-    def newest(self) -> int:
-        """The sequence of the newest decision, 0 where there is none."""
-        return max((row.decision.sequence for row in self._rows.values()), default=0)
-
     def activate(self, ruleset: Ruleset, at: int) -> int:  # noqa: ARG002 - the time is kept by stores that last
         """The revision under which this ruleset decides; a new control entry where it was not the active one."""
         if ruleset.name != self._name:
