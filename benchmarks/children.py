@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks.workload import folder
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,14 +27,20 @@ class Ran:
     out: str
 
 
-def ran(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Ran:
+def environment() -> dict[str, str]:
+    """As a user has it: Python keeps what it compiled, here in a folder of the benchmarks."""
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**given, "PYTHONPYCACHEPREFIX": str(folder() / "bytecode")}
+
+
+def ran(command: Sequence[str]) -> Ran:
     """Run a command to its end.
 
     Raises RuntimeError with what it said where it fails.
     """
     began = time.perf_counter()
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment()
     )
     out = process.stdout.read() if process.stdout else ""
     _, status, usage = os.wait4(process.pid, 0)

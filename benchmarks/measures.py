@@ -185,6 +185,8 @@ def start(size: Size) -> list[Line]:
     """What a person waits for before anything happens."""
     times = size.of(9, 5)
     csv_file(10)
+    fraudline("--help")  # Python compiles once what it imports
+    _scored(10, _workspace("start"))
     helped, scored = [], []
     for _ in range(times):
         helped.append(fraudline("--help"))

@@ -154,7 +154,7 @@ def run(
         fired |= int(in_a_minute > 5 or (in_an_hour > 12 and pause < MINUTE)) << 1
         fired |= int(country[i] != home[i] and paid > 6000) << 2
         fired |= int(balance[i] < 15000 and paid > 8000) << 3
-        fired |= int(speed > 900.0) << 4
+        fired |= int(speed > 907.3) << 4
         fired |= int(odd and paid > 20000) << 5
         fired |= int(risky[i] != 0) << 6
         fired |= int(z > 3.0) << 7

@@ -20,7 +20,7 @@ RULES = (
     "in_a_minute > 5 OR (in_an_hour > 12 AND step - before < 6000)",
     "country <> home_country AND amount > 6000",
     "balance < 15000 AND amount > 8000",
-    "step > before AND metres / 1000.0 / ((step - before) / 360000.0) > 900.0",
+    "step > before AND metres / 1000.0 / ((step - before) / 360000.0) > 907.3",
     "(step % 8640000 >= 7920000 OR step % 8640000 < 2160000 OR {day} >= 5) AND amount > 20000",
     "{risky}",
     "samples >= 5 AND spread > 0 AND (amount - usual) / spread > 3.0",

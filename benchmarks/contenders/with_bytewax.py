@@ -94,7 +94,7 @@ def of_merchant(known: Merchant | None, row: Row) -> tuple[Merchant, int]:
         row["in_a_minute"] > 5 or (row["in_an_hour"] > 12 and row["pause"] < MINUTE),
         row["country"] != row["home_country"] and amount > 6000,
         row["balance"] < 15000 and amount > 8000,
-        row["speed"] > 900,
+        row["speed"] > 907.3,
         (clock >= 22 * HOUR or clock < 6 * HOUR or weekday >= 5) and amount > 20000,
         any(word in row["description"] for word in RISKY),
         row["z"] > 3,
