@@ -31,6 +31,8 @@ def scored(fraudline: Type, rows: Callable[..., Path]) -> Type:
     ("filters", "ids"),
     [
         (["--level", "high"], ["A1"]),
+        (["--level", "HIGH", "--sort", "-Time"], ["A1"]),
+        (["--from", "2025-05-21", "--to", "2025-05-21"], ["A2"]),
         (["--rule", "high_amount"], ["-4", "A1"]),
         (["--location", "MUMBAI"], ["A2", "A3"]),
         (["--account", "E1"], ["A1", "A2"]),
@@ -59,7 +61,12 @@ def test_filters(scored: Type, filters: list[str], ids: list[str]) -> None:
         (["--min-amount", "12,000"], "10000.50"),
         (["--from", "yesterday"], "2025-05-20"),
         (["--ruleset", "cards"], "expenses"),
-        (["--level", "severe"], "high"),
+        (["--level", "severe"], "low, medium, high"),
+        (["--level", "hgih"], "Did you mean high?"),
+        (["--outcome", "aprove"], "Did you mean approve?"),
+        (["--sort", "amuont"], "Did you mean amount?"),
+        (["--from", "2025-05-22", "--to", "2025-05-21"], "Exchange them"),
+        (["--from", "2025-05-21T10:00:00Z", "--to", "2025-05-21T10:00:00Z"], "Exchange them"),
         (["--sort", "size"], "amount"),
     ],
 )
@@ -91,8 +98,9 @@ def test_an_empty_list_says_how_to_go_on(scored: Type) -> None:
 
 def test_before_the_first_score_there_is_nothing_to_list(fraudline: Type) -> None:
     said = fraudline("decisions", "list")
-    assert said.code == 4
-    assert "fraudline score" in said.err
+    assert said.code == 2
+    assert "score FILE" in said.err
+    assert fraudline("replay").code == 2
 
 
 def test_show_reads_like_a_colleague(scored: Type) -> None:
@@ -143,6 +151,36 @@ def test_an_export_has_the_same_filters_and_the_format_of_its_ending(scored: Typ
     assert "1 decision written" in said.err
     assert (tmp_path / "high.jsonl").read_text("utf-8").count('"transaction_id":"A1"') == 1
     assert scored("decisions", "export", "--level", "high").out.count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-o", "x.xlsx"], "let it end in .csv, .jsonl or .parquet"),
+        (["-o", "x.json"], "add --format"),
+        (["-o", "x"], "no ending"),
+        (["-f", "csv", "-o", "x.parquet"], "disagree"),
+        (["-f", "jsonl", "-o", "x.CSV"], "disagree"),
+        (["-o", "folder.csv"], "is a folder"),
+        (["-o", "missing/x.csv"], "there is no folder"),
+    ],
+)
+def test_an_export_is_never_in_another_format_than_its_name_says(
+    scored: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder.csv").mkdir()
+    before = set(tmp_path.iterdir())
+    said = scored("decisions", "export", *words)
+    assert said.code == 2
+    assert says in " ".join(said.err.split())
+    assert set(tmp_path.iterdir()) == before, "nothing is written"
+    assert not list(Path("folder.csv").iterdir())
+
+
+def test_an_ending_of_ones_own_needs_a_format(scored: Type, tmp_path: Path) -> None:
+    assert scored("decisions", "export", "-f", "CSV", "-o", tmp_path / "x.txt").code == 0
+    assert (tmp_path / "x.txt").read_text("utf-8").startswith("occurred_at,")
 
 
 def test_parquet_keeps_types(scored: Type, tmp_path: Path) -> None:

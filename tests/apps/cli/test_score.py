@@ -178,6 +178,16 @@ def test_an_output_file_appears_whole_or_not_at_all(fraudline: Type, two: Path, 
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
 
 
+def test_an_output_that_cannot_be_is_told_before_anything_is_decided(
+    fraudline: Type, two: Path, tmp_path: Path, workspace: Path
+) -> None:
+    for output in (tmp_path, tmp_path / "missing" / "out.json"):
+        said = fraudline("score", two, "-r", "expenses", "-o", output)
+        assert said.code == 2
+        assert "folder" in said.err
+    assert not workspace.exists()
+
+
 def test_rows_out_of_order_are_decided_in_order_of_time(fraudline: Type, rows: Rows) -> None:
     file = rows(*[f"A{n},E1,100,delhi,lunch,2025-05-20T10:00:{50 - n:02}Z" for n in range(4)])
     said = fraudline("score", file, "-r", "expenses", "-f", "jsonl")

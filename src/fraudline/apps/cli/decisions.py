@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fraudline.apps.cli.choices import choice
 from fraudline.apps.cli.root import Options, say
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class ExportFormat(StrEnum):
     parquet = "parquet"
 
 
-LevelOption = Annotated[Level | None, typer.Option("--level", help="Only this level.")]
-OutcomeOption = Annotated[Outcome | None, typer.Option("--outcome", help="Only this outcome.")]
+LevelOption = Annotated[Level | None, choice(Level, "--level", help="Only this level.")]
+OutcomeOption = Annotated[Outcome | None, choice(Outcome, "--outcome", help="Only this outcome.")]
 LocationOption = Annotated[
     str | None, typer.Option("--location", metavar="NAME", help="Only this location, whatever its case.")
 ]
@@ -89,7 +90,7 @@ FromOption = Annotated[
 ToOption = Annotated[
     str | None, typer.Option("--to", metavar="TIME", help="Earlier than this time; a date includes its day.")
 ]
-SortOption = Annotated[Sort, typer.Option("--sort", help="What comes first; a minus means the largest or newest.")]
+SortOption = Annotated[Sort, choice(Sort, "--sort", help="What comes first; a minus means the largest or newest.")]
 RulesetOption = Annotated[
     str | None, typer.Option("--ruleset", "-r", metavar="NAME", help="Only what this ruleset decided, by its name.")
 ]
@@ -115,7 +116,7 @@ def list_(
     sort: SortOption = Sort.score_down,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 20,
     format: Annotated[  # noqa: A002 - it is the name of the option
-        ListFormat, typer.Option("--format", "-f", help="A table for people; JSON or CSV for programs.")
+        ListFormat, choice(ListFormat, "--format", "-f", help="A table for people; JSON or CSV for programs.")
     ] = ListFormat.table,
 ) -> None:
     """List decisions, the highest scores first. Filters combine: all of them must hold."""
@@ -148,7 +149,7 @@ def show(
     id: Annotated[str, typer.Argument(metavar="ID", help="The transaction's id.")],  # noqa: A002 - it is the name of the argument
     ruleset: RulesetOption = None,
     format: Annotated[  # noqa: A002 - it is the name of the option
-        ShowFormat, typer.Option("--format", "-f", help="Sentences for people, or the JSON document.")
+        ShowFormat, choice(ShowFormat, "--format", "-f", help="Sentences for people, or the JSON document.")
     ] = ShowFormat.text,
 ) -> None:
     """Explain one decision: what was decided, why, what was not known, and what would change it."""
@@ -183,7 +184,8 @@ def export(
     ] = None,
     format: Annotated[  # noqa: A002 - it is the name of the option
         ExportFormat | None,
-        typer.Option(
+        choice(
+            ExportFormat,
             "--format",
             "-f",
             help="Safe CSV, whole decisions as JSON lines, or Parquet; without it by the ending of --output, else CSV.",
@@ -196,9 +198,7 @@ def export(
     from fraudline.apps.cli.sink import Sink
 
     options: Options = context.obj
-    chosen = format or _by_ending(output)
-    if chosen is ExportFormat.parquet and output is None:
-        raise typer.BadParameter("Parquet is not for a screen: add --output FILE.", param_hint="--format")
+    chosen = _format(format, output)
     filters = _filters(level, outcome, location, rule, account, text, min_amount, since, until)
     with looking.looking(options, ruleset) as look, Sink(output) as sink:
         found = look.find(filters, sort, limit)
@@ -208,10 +208,36 @@ def export(
         say(f"{written:,} decision{'' if written == 1 else 's'} written" + (f" to {output}" if output else ""))
 
 
-def _by_ending(output: Path | None) -> ExportFormat:
-    ending = output.suffix.lower().removeprefix(".") if output else ""
-    known = {"csv": ExportFormat.csv, "jsonl": ExportFormat.jsonl, "ndjson": ExportFormat.jsonl}
-    return known.get(ending, ExportFormat.parquet if ending in ("parquet", "pq") else ExportFormat.csv)
+ENDINGS = {
+    ".csv": ExportFormat.csv,
+    ".jsonl": ExportFormat.jsonl,
+    ".ndjson": ExportFormat.jsonl,
+    ".parquet": ExportFormat.parquet,
+    ".pq": ExportFormat.parquet,
+}
+
+
+def _format(asked: ExportFormat | None, output: Path | None) -> ExportFormat:
+    """The format of an export: the one asked for, else that of the file's ending; never one that the name denies.
+
+    Raises UsageError where neither says it, or both say different things.
+    """
+    from fraudline.domain.errors import UsageError
+
+    if output is None:
+        if asked is ExportFormat.parquet:
+            raise UsageError("Parquet is not for a screen: add --output FILE.")
+        return asked or ExportFormat.csv
+    named = ENDINGS.get(output.suffix.lower())
+    if asked is None and named is None:
+        ending = f"the ending {output.suffix}" if output.suffix else "no ending"
+        raise UsageError(
+            f"{output} has {ending}, which says no format: let it end in .csv, .jsonl or .parquet, "
+            "or add --format csv, jsonl or parquet."
+        )
+    if asked is not None and named not in (None, asked):
+        raise UsageError(f"--format {asked.value} and the ending of {output} disagree: leave one of them out.")
+    return asked or named or ExportFormat.csv
 
 
 def _filters(

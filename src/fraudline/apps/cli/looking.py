@@ -69,6 +69,11 @@ class Look:
         Raises UsageError where a value cannot be meant.
         """
         self._check_rule(filters.rule)
+        since, until = self._moment(filters.since, "--from"), self._moment(filters.until, "--to", end=True)
+        if since is not None and until is not None and since >= until:
+            raise UsageError(
+                f"--from {filters.since} is not before --to {filters.until}: no time lies between. Exchange them."
+            )
         return Query(
             level=filters.level,
             outcome=filters.outcome,
@@ -77,8 +82,8 @@ class Look:
             account=filters.account,
             text=filters.text,
             min_amount=self._minor(filters.min_amount),
-            since=self._moment(filters.since, "--from"),
-            until=self._moment(filters.until, "--to", end=True),
+            since=since,
+            until=until,
             sort=sort,
             limit=limit,
         )
@@ -144,9 +149,14 @@ class Look:
 def looking(options: Options, ruleset: str | None = None) -> Iterator[Look]:
     """The workspace's decisions, those of all rulesets or of the one named.
 
-    Raises StoreError where nothing was decided yet, and UsageError where nothing was decided under that name.
+    Raises UsageError where nothing was decided yet, or nothing under that name.
     """
     settings = options.settings()
+    if not wiring.has_store(options.workspace):
+        raise UsageError(
+            f"Nothing was decided in the workspace {options.workspace} yet. "
+            f"Begin with {options.command('score FILE')}, or name another --workspace."
+        )
     with wiring.reading(options.workspace, settings, ruleset) as store:
         found = wiring.logs(store)
         if ruleset is not None and ruleset not in found:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fraudline.apps.cli.choices import choice
 from fraudline.apps.cli.root import Options
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def score(
         typer.Option("--ruleset", "-r", metavar="NAME_OR_FILE", help="What decides: a shipped or own ruleset."),
     ] = None,
     format: Annotated[  # noqa: A002 - it is the name of the option
-        Format, typer.Option("--format", "-f", help="A summary for people, one JSON summary, or one decision a line.")
+        Format, choice(Format, "--format", "-f", help="A summary for people, one JSON summary, or one decision a line.")
     ] = Format.table,
     output: Annotated[
         Path | None,

@@ -43,6 +43,7 @@ class Sink:
         if self._draft is None:
             sys.stdout.flush()
             return self
+        self._require_place(self._draft.parent)
         try:
             self._file = self._draft.open("wb")
             _hold(self._file)
@@ -64,6 +65,13 @@ class Sink:
             raise SystemFailure(f"{self.path} could not be written: {failure.strerror}.") from failure
         finally:
             self._draft.unlink(missing_ok=True)
+
+    def _require_place(self, folder: Path) -> None:
+        """Raise UsageError where a file of this name cannot be."""
+        if self.path is not None and self.path.is_dir():
+            raise UsageError(f"{self.path} is a folder: name a file, such as {self.path / 'decisions.csv'}.")
+        if not folder.is_dir():
+            raise UsageError(f"{self.path} cannot be written: there is no folder {folder}. Make it first.")
 
     def _sweep(self, own: Path) -> None:
         """Remove drafts of this file whose writers were killed. Nobody holds them any more."""
