@@ -25,7 +25,7 @@ import numpy.typing as npt
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-VERSION = 1  # part of the cache's name: raise it when the generator changes
+VERSION = 2  # part of the cache's name: raise it when the generator changes
 SEED = 20_251_122
 ROWS, ACCOUNTS, MERCHANTS, COUNTRIES, DAYS = 2_000_000, 100_000, 5_000, 60, 45
 DESCRIPTIONS = 2_000
@@ -123,7 +123,7 @@ def generated(rows: int, accounts: int, merchants: int) -> Workload:
     draw = np.random.default_rng([SEED, rows, accounts, merchants])
     account, moment = _arrivals(draw, rows, accounts)
     home_country = draw.integers(0, COUNTRIES, accounts)
-    centres = np.stack([draw.uniform(-50, 60, COUNTRIES), draw.uniform(-170, 170, COUNTRIES)])
+    centres = np.stack([draw.uniform(-50, 60, COUNTRIES), draw.uniform(-150, 150, COUNTRIES)])
     offsets = draw.normal(0, 2, (2, accounts))
     abroad = draw.random(rows) < 0.015
     country = np.where(abroad, draw.integers(0, COUNTRIES, rows), home_country[account])

@@ -97,8 +97,7 @@ def _rules(pl: Any) -> Any:
         (c("in_a_minute") > 5) | ((c("in_an_hour") > 12) & (pause < 60_000)),
         (c("country") != c("home_country")) & (c("amount") > 6000),
         (c("balance") < 15000) & (c("amount") > 8000),
-        metres / 1000 / (pause / 3_600_000)
-        > 907.3,  # 900 would be met exactly now and then, and Polars divides inexactly
+        metres / 1000 / (pause / 3_600_000) > 907.3,  # not 900, met exactly at times: Polars divides inexactly
         odd & (c("amount") > 20000),
         c("description").str.contains(RISKY_PATTERN),
         (c("samples") >= 5) & (c("spread") > 0) & ((c("amount") - c("usual")) / c("spread") > 3),
