@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fraudline.domain.ruleset import FieldSpec
-from fraudline.engine.moments import Clockwork, unusable_format
+from fraudline.engine.moments import Clockwork, formats_of, unusable_format
 from fraudline.engine.values import WHOLE_COLUMN_MIN
 
 
@@ -103,6 +103,18 @@ def test_what_is_no_time(text: Any, code: str, count: int) -> None:
             'or `occurred_at: {from: when, format: "%m.%d.%y %H:%M:%S"}`',
         ),
         (
+            "25/06/2025 10:00",
+            'has the day first, as 25 is no month; declare `occurred_at: {from: when, format: "%d/%m/%Y %H:%M"}`',
+        ),
+        (
+            "06-25-25",
+            'has the month first, as 25 is no month; declare `occurred_at: {from: when, format: "%m-%d-%y"}`',
+        ),
+        (
+            "2025/06/25T10:00:00",
+            'is not written as ISO 8601 has it; declare `occurred_at: {from: when, format: "%Y/%m/%dT%H:%M:%S"}`',
+        ),
+        (
             "1747783800",
             'is a number; if it counts from 1970, declare `occurred_at: {from: when, format: "epoch_s"}`',
         ),
@@ -114,6 +126,22 @@ def test_what_is_no_time(text: Any, code: str, count: int) -> None:
 )
 def test_the_line_that_would_accept_it_is_printed(value: Any, said: str) -> None:
     assert one(value)[1] == said
+
+
+@pytest.mark.parametrize("date_", ["25/06/2025", "25.6.25", "06-25-2025", "2025/06/25", "2025.6.25", "20250625"])
+@pytest.mark.parametrize(
+    "clock",
+    ["", " 10:00", " 9:05:30", ", 10.00", "T10:00:00.25", " 10:00 PM", " 10:00:00pm", " 10:00:00 +0200", "T10:00Z"],
+)
+def test_the_format_that_is_suggested_reads_the_text(date_: str, clock: str) -> None:
+    (suggested,) = formats_of(date_ + clock)
+    instant, day_only = one(date_ + clock, format=suggested)
+    assert (instant // 86_400_000, day_only) == (ms("2025-06-25T00:00:00+00:00") // 86_400_000, clock == "")
+
+
+def test_nothing_is_suggested_where_nothing_fits() -> None:
+    for text in ("25/06-2025", "32/13/2025", "25/06/2025 ten", "25/06/2025 25:00", "99999999", "1/2/345"):
+        assert formats_of(text) == []
 
 
 @pytest.mark.parametrize(
@@ -128,6 +156,16 @@ def test_the_line_that_would_accept_it_is_printed(value: Any, said: str) -> None
         (Decimal("1747783800.25"), "epoch_s", (BASE + 250, False)),
         (1747783800000, "epoch_ms", (BASE, False)),
         ("-1", "epoch_s", (-1000, False)),
+        (
+            "13/06/2025 10:00",
+            "%d/%m/%Y",
+            ("not_a_time", 'is not written as the ruleset declares, %d/%m/%Y; format: "%d/%m/%Y %H:%M" would read it'),
+        ),
+        (
+            "12/06/2025",
+            "%m/%d/%y",
+            ("not_a_time", 'is not written as the ruleset declares, %m/%d/%y; format: "%m/%d/%Y" would read it'),
+        ),
         ("13/13/2025", "%d/%m/%Y", ("not_a_time", "is not written as the ruleset declares, %d/%m/%Y")),
         ("١٢/05/2025", "%d/%m/%Y", ("digits", "is written in digits other than 0 to 9")),
         (10**30, "epoch_s", ("not_a_time", "is no time such as 2025-05-20T23:30:00Z")),

@@ -16,6 +16,8 @@ from fraudline.engine.values import WHOLE_COLUMN_MIN, Exact, booleans, floats, o
 
 AMOUNT = FieldSpec(name="amount", kind="money", column="amount")
 MEANT = "if that is meant, declare `amount: {from: amount, "
+COMMA = "; with a point for thousands the comma is the decimal sign"
+MINUS = "negatives are written with a minus sign in front, as -500: correct the source"
 
 
 def exact(value: Any, spec: FieldSpec = AMOUNT, decimals: int = 2) -> Any:
@@ -54,8 +56,18 @@ def test_amounts_are_exact_minor_units(value: Any, minor: int) -> None:
         ("1,00,000", "thousands", f'is written with separators; {MEANT}thousands: ","}}`'),
         ("1_000", "thousands", f'is written with separators; {MEANT}thousands: "_"}}`'),
         ("12'000.50", "thousands", f'is written with separators; {MEANT}thousands: "\'"}}`'),
-        ("1.234,56", "thousands", f'is written with separators; {MEANT}thousands: "."}}`'),
-        ("12,50", "thousands", f'is written with separators; {MEANT}thousands: "."}}`'),
+        ("1.234,56", "thousands", f'is written with separators; {MEANT}thousands: "."}}`{COMMA}'),
+        ("12,50", "thousands", f'is written with separators; {MEANT}thousands: "."}}`{COMMA}'),
+        ("1.234,56 €", "strip", f'has more around it than a number; {MEANT}thousands: ".", strip: " €"}}`{COMMA}'),
+        (
+            "1 234,56",
+            "thousands",
+            "has a decimal comma behind thousands that no points separate, which cannot be declared: "
+            "take the separators out before",
+        ),
+        ("(500)", "sign", f"is no number; {MINUS}"),
+        ("(€5.00)", "sign", f"is no number; {MINUS}"),
+        ("500-", "sign", f"is no number; {MINUS}"),
         ("₹12000", "strip", f'has more around it than a number; {MEANT}strip: "₹"}}`'),
         ("₹ 12,000", "strip", f'has more around it than a number; {MEANT}thousands: ",", strip: "₹ "}}`'),
         ("Rs. 500", "strip", f'has more around it than a number; {MEANT}strip: "Rs. "}}`'),
@@ -85,7 +97,7 @@ def test_amounts_are_exact_minor_units(value: Any, minor: int) -> None:
         ([1], "nested", "holds a list or an object; a field holds one value"),
         *(
             (text, "not_a_number", None)
-            for text in ("5.", ".5", "--5", "1.2.3", "0x10", "(5.00)", "five", "5\n", "1,2,3")
+            for text in ("5.", ".5", "--5", "1.2.3", "0x10", "()", "1-2", "five", "5\n", "1,2,3")
         ),
     ],
 )
@@ -93,6 +105,39 @@ def test_what_is_no_amount_says_why_and_what_would_accept_it(value: Any, code: s
     found = exact(value)
     assert found[0] == code
     assert said is None or found[1] == said
+
+
+@pytest.mark.parametrize(
+    ("value", "declared", "said"),
+    [
+        (
+            "12.50",
+            ".",
+            'is not written as the ruleset declares: thousands: "." stands in front of three digits and makes the '
+            "comma the decimal sign; leave it out of the ruleset where the point is the decimal sign",
+        ),
+        (
+            "1,2,3",
+            ",",
+            'is not written as the ruleset declares: thousands: "," stands in front of three digits; '
+            "leave it out of the ruleset where the comma is the decimal sign",
+        ),
+        (
+            "1,234.56",
+            ".",
+            f'is written with separators; {MEANT}thousands: ","}}` instead of thousands: "."',
+        ),
+        (
+            "12,50",
+            ",",
+            f'is written with separators; {MEANT}thousands: "."}}` instead of thousands: ","{COMMA}',
+        ),
+        ("12,50 €", ".", f'has more around it than a number; {MEANT}thousands: ".", strip: " €"}}`'),
+    ],
+)
+def test_what_is_declared_already_is_not_suggested_again(value: str, declared: str, said: str) -> None:
+    spec = FieldSpec(name="amount", kind="money", column="amount", thousands=declared)
+    assert exact(value, spec)[1] == said
 
 
 @pytest.mark.parametrize(
@@ -123,7 +168,7 @@ def test_separators_stand_where_separators_stand(value: str) -> None:
 @pytest.mark.parametrize("value", ["12,000.00", "₹12,000", "1_000", "12,50", "5 EUR", "Rs. 500", "-$5", " 5 "])
 def test_the_line_that_is_suggested_accepts_the_value(value: str) -> None:
     said = exact(value)[1]
-    options = dict(part.split(": ") for part in said.split("{from: amount, ")[1].rstrip("}`").split('", '))
+    options = dict(part.split(": ") for part in said.split("{from: amount, ")[1].split("}`")[0].split('", '))
     spec = FieldSpec(name="amount", kind="money", column="amount", **{k: v.strip('"') for k, v in options.items()})
     assert isinstance(exact(value, spec), int)
 

@@ -26,7 +26,14 @@ _ISO: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?( UTC|[Zz]| ?[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
-_NUMERIC_DATE: Final = re.compile(r"[0-9]{1,2}([/.-])[0-9]{1,2}[/.-]([0-9]{2}|[0-9]{4})( .*|T.*)?")
+_DATE: Final = re.compile(  # 25/06/2025, 25.6.25, 2025/06/25, 20250625, and the rest of it
+    r"(?:(?P<first>[0-9]{1,2})(?P<mark>[/.-])(?P<second>[0-9]{1,2})(?P=mark)(?P<year>[0-9]{4}|[0-9]{2})"
+    r"|[0-9]{4}(?P<between>[/.-]?)[0-9]{1,2}(?P=between)[0-9]{1,2})(?P<rest>(?![0-9]).*)?"
+)
+_TIME_OF_DAY: Final = re.compile(
+    r"(?P<gap>,? |T)[0-9]{1,2}(?P<mark>[:.])[0-9]{2}(?P<second>(?P=mark)[0-9]{2})?(?P<fraction>\.[0-9]{1,6})?"
+    r"(?P<half> ?[AaPp][Mm])?(?P<offset> ?(?:Z|[+-][0-9]{2}:?[0-9]{2}))?"
+)
 _EPOCH_NUMBER: Final = re.compile(r"-?[0-9]{1,16}(?:\.[0-9]{1,9})?")
 _CLOCK_DIRECTIVES: Final = ("%H", "%I")
 _YEAR_DIRECTIVES: Final = ("%Y", "%y", "%G")
@@ -147,7 +154,7 @@ class Clockwork:
         try:
             at = datetime.strptime(value, pattern)  # noqa: DTZ007  # it is read in its zone right below
         except ValueError:
-            return "not_a_time", f"is not written as the ruleset declares, {pattern}"
+            return "not_a_time", f"is not written as the ruleset declares, {pattern}{_other_format(value, pattern)}"
         wall = _datetime(at)
         return wall if any(part in pattern for part in _CLOCK_DIRECTIVES) else (wall[0], False, True)
 
@@ -155,25 +162,87 @@ class Clockwork:
         if self.spec.format in {"epoch_s", "epoch_ms"}:
             exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
             return _epoch(exact, self.spec.format) if exact.is_finite() and exact.adjusted() < 20 else NOT_A_TIME
-        return self._fault(str(value) if isinstance(value, int) else "")
+        text = str(value) if isinstance(value, int) else ""
+        return self._fault(text) if len(text) > 8 else NOT_A_TIME  # a format reads texts only
 
     def _fault(self, value: str) -> Fault:
         """Why a text is no time, and the line of the ruleset that would accept it, where one can be named."""
-        match = _NUMERIC_DATE.fullmatch(value)
-        if self.spec.format is None and match:
-            rest = {"": "", " ": " %H:%M:%S", "T": "T%H:%M:%S"}[(match[3] or "")[:1]]
-            year = "%Y" if len(match[2]) == 4 else "%y"
-            day_first, month_first = (
-                declaration(self.spec, format=match[1].join([*order, year]) + rest)
-                for order in (("%d", "%m"), ("%m", "%d"))
-            )
-            return "ambiguous_date", f"could be day or month first; declare {day_first} or {month_first}"
+        if _ISO.fullmatch(value):
+            return NO_SUCH_DATE
+        formats = formats_of(value) if self.spec.format is None else []
+        if formats:
+            declared = [declaration(self.spec, format=form) for form in formats]
+            if len(declared) > 1:
+                return "ambiguous_date", f"could be day or month first; declare {declared[0]} or {declared[1]}"
+            return "not_a_time", f"{_order(value)}; declare {declared[0]}"
         if self.spec.format is None and re.fullmatch(r"[0-9]{9,10}(\.[0-9]+)?|[0-9]{12,13}", value):
             unit = "epoch_ms" if len(value) in {12, 13} and "." not in value else "epoch_s"
             return "not_a_time", f"is a number; if it counts from 1970, declare {declaration(self.spec, format=unit)}"
-        if _ISO.fullmatch(value):
-            return NO_SUCH_DATE
         return NOT_A_TIME
+
+
+# The format somebody should have declared -----------------------------------------------------------------------------
+
+
+def formats_of(value: str) -> list[str]:
+    """The formats that read this text: two where day and month could change places, none where none is known.
+
+    >>> formats_of("25/06/2025 10:00"), formats_of("5.6.25")
+    (['%d/%m/%Y %H:%M'], ['%d.%m.%y', '%m.%d.%y'])
+    """
+    match = _DATE.fullmatch(value)
+    clock = _clock_format(match["rest"] or "") if match else None
+    if match is None or clock is None:
+        return []
+    if match["first"] is None:
+        dates = [match["between"].join(("%Y", "%m", "%d"))]
+    else:
+        year = "%Y" if len(match["year"]) == 4 else "%y"
+        dates = [match["mark"].join((*order, year)) for order in (("%d", "%m"), ("%m", "%d"))]
+    return [date_format + clock for date_format in dates if _reads(date_format + clock, value)]
+
+
+def _clock_format(rest: str) -> str | None:
+    """The part of a format that reads the time of day, "" where there is none, None where none is known."""
+    if not rest:
+        return ""
+    match = _TIME_OF_DAY.fullmatch(rest)
+    if match is None:
+        return None
+    second = f"{match['mark']}%S" if match["second"] else ""
+    fraction = ".%f" if match["fraction"] else ""
+    half = match["half"] and match["half"].startswith(" ")
+    offset = match["offset"] and match["offset"].startswith(" ")
+    return (
+        f"{match['gap']}{'%I' if match['half'] else '%H'}{match['mark']}%M{second}{fraction}"
+        f"{' %p' if half else '%p' if match['half'] else ''}{' %z' if offset else '%z' if match['offset'] else ''}"
+    )
+
+
+def _reads(pattern: str, value: str) -> bool:
+    try:
+        datetime.strptime(value, pattern)  # noqa: DTZ007  # asked only whether it can be read
+    except ValueError:
+        return False
+    return True
+
+
+def _order(value: str) -> str:
+    """How a date that can be read in one way only shows its order."""
+    match = _DATE.fullmatch(value)
+    first, second = (int(match["first"] or 0), int(match["second"] or 0)) if match else (0, 0)
+    if max(first, second) > 12:
+        return f"has the {'day' if first > 12 else 'month'} first, as {max(first, second)} is no month"
+    return "is not written as ISO 8601 has it"
+
+
+def _other_format(value: str, pattern: str) -> str:
+    """The format that would read the text, where it has the declared order of day and month or the only one."""
+    formats = formats_of(value)
+    day_first = pattern.find("%d") < pattern.find("%m")
+    alike = [form for form in formats if (form.find("%d") < form.find("%m")) == day_first]
+    found = alike or formats
+    return f'; format: "{found[0]}" would read it' if found else ""
 
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()

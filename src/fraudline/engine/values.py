@@ -39,6 +39,8 @@ _NUMBERS: Final = re.compile(r"(?:[+-]?[0-9]{1,300}(?:\.[0-9]{1,300})?\n)*+")
 _MARKS: Final = ",._' \N{RIGHT SINGLE QUOTATION MARK}\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
 _AROUND: Final = re.compile(r"[+-]?([^0-9+\r\n-]{0,5})[+-]?[0-9](?:.*[0-9])?([^0-9\r\n]{0,5})")
 _SIGNS: Final = re.compile(r"[A-Za-z]{2,3}[.]?|[^A-Za-z0-9.,()_\s]|")  # "Rs.", "EUR", one sign, or only spaces
+_NEGATIVE: Final = re.compile(r"\(\s*[^()]{0,9}[0-9][^()]*\)|[^-()]*[0-9]\s?-")  # (500) and 500-, as books are kept
+_SPACED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[ '_\u00a0\u202f\u2019][0-9]{3})+,[0-9]+")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]*")
 
 TOO_LARGE: Final[Fault] = ("too_large", f"is beyond the largest number kept exactly, {MAX_MINOR} in its smallest unit")
@@ -316,12 +318,38 @@ def number_fault(value: str, spec: FieldSpec) -> Fault:
         return "exponent", "is written with an exponent; write the number out"
     if not value.isascii() and any(letter.isdigit() and not letter.isascii() for letter in value):
         return "digits", "is written in digits other than 0 to 9"
+    if _NEGATIVE.fullmatch(value):
+        return "sign", "is no number; negatives are written with a minus sign in front, as -500: correct the source"
     options = _accepted_with(value, spec)
     if options:
-        code = "strip" if "strip" in options else "thousands"
-        said = {"strip": "has more around it than a number", "thousands": "is written with separators"}[code]
-        return code, f"{said}; if that is meant, declare {declaration(spec, **options)}"
+        return _declarable(spec, options)
+    if _SPACED.fullmatch(value):
+        said = "has a decimal comma behind thousands that no points separate"
+        return "thousands", f"{said}, which cannot be declared: take the separators out before"
+    if spec.thousands and spec.thousands in value:
+        return "thousands", _unlike_declared(spec.thousands)
     return "not_a_number", "is no number: a sign, digits, and a decimal point between digits are what may stand in one"
+
+
+def _declarable(spec: FieldSpec, options: dict[str, str]) -> Fault:
+    """The fault of a text that would be a number with these options."""
+    mark = options.get("thousands", "")
+    changed = mark != spec.thousands
+    said = "has more around it than a number" if "strip" in options else "is written with separators"
+    instead = f" instead of thousands: {_quoted(spec.thousands)}" if spec.thousands and changed else ""
+    comma = "; with a point for thousands the comma is the decimal sign" if mark == "." and changed else ""
+    meant = f"if that is meant, declare {declaration(spec, **options)}{instead}{comma}"
+    return "strip" if "strip" in options else "thousands", f"{said}; {meant}"
+
+
+def _unlike_declared(mark: str) -> str:
+    """What is wrong with a number whose separators stand where none can."""
+    point = " and makes the comma the decimal sign" if mark == "." else ""
+    other = "point" if mark == "." else "comma" if mark == "," else "sign"
+    return (
+        f"is not written as the ruleset declares: thousands: {_quoted(mark)} stands in front of three digits{point}; "
+        f"leave it out of the ruleset where the {other} is the decimal sign"
+    )
 
 
 def _accepted_with(value: str, spec: FieldSpec) -> dict[str, str]:
@@ -330,10 +358,11 @@ def _accepted_with(value: str, spec: FieldSpec) -> dict[str, str]:
     if not match or not all(_SIGNS.fullmatch(side.strip()) for side in match.groups()):
         return {}
     strip = "".join(dict.fromkeys(spec.strip + match[1] + match[2]))
-    for mark in ("", *(mark for mark in _MARKS if mark in value or (mark == "." and "," in value))):
+    others = (mark for mark in _MARKS if mark in value or (mark == "." and "," in value))
+    for mark in dict.fromkeys((spec.thousands, *others)):
         tried = FieldSpec(name=spec.name, kind=spec.kind, column=spec.column, strip=strip, thousands=mark)
         if _NUMBER.fullmatch(plain_number(value, tried)):
-            options = {"thousands": mark or spec.thousands, "strip": strip}
+            options = {"thousands": mark, "strip": strip}
             return {name: text for name, text in options.items() if text}
     return {}
 
