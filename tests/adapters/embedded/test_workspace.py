@@ -37,6 +37,14 @@ def test_the_first_write_makes_what_it_needs_and_no_more(workspace: Workspace) -
     assert workspace.folder("receipts") == workspace.path / "receipts"
 
 
+def test_the_folder_is_for_its_owner_only_unless_it_was_there(workspace: Workspace) -> None:
+    workspace.open_store("payments").close()
+    assert sys.platform == "win32" or stat.S_IMODE(workspace.path.stat().st_mode) == 0o700
+    workspace.path.chmod(0o750)
+    workspace.folder("receipts")
+    assert sys.platform == "win32" or stat.S_IMODE(workspace.path.stat().st_mode) == 0o750
+
+
 def test_the_card_key_is_made_once_and_is_nobody_elses_to_read(workspace: Workspace) -> None:
     key = workspace.card_key()
     assert len(key) == 32

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,13 @@ def test_a_folder_that_no_demo_made_is_left_alone(fraudline: Type, workspace: Pa
     said = fraudline("demo", "--transactions", "200")
     assert said.code == 2
     assert (folder / "fraudline.db").read_text("utf-8") == "precious"
+
+
+def test_what_it_makes_is_for_its_owner_only(fraudline: Type, workspace: Path) -> None:
+    fraudline("demo", "--transactions", "200")
+    assert os.name != "posix" or [
+        stat.S_IMODE(folder.stat().st_mode) for folder in (workspace, workspace / "demo")
+    ] == [0o700, 0o700]
 
 
 def test_a_world_that_nobody_invented(fraudline: Type) -> None:

@@ -11,6 +11,7 @@ from fraudline.adapters.embedded.store import EmbeddedStore
 from fraudline.domain.errors import StoreError
 
 KEY_BYTES = 32
+FOLDER_MODE = 0o700  # what transactions say is for their owner's eyes; a folder that is there stays as it is
 DRAFT = ".card.key-"  # what a key's name begins with while it is being made; it ends in PART
 PART = ".part"
 IGNORE = "# Transactions and keys do not belong into version control.\n*\n"
@@ -108,7 +109,7 @@ class Workspace:
 
     def _create(self) -> None:
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             ignore = self.path / ".gitignore"
             if not ignore.exists() or not ignore.stat().st_size:  # empty where its writer was killed
                 ignore.write_text(IGNORE)

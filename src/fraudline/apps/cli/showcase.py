@@ -84,7 +84,8 @@ def emptied(folder: Path) -> Path:
             path.unlink(missing_ok=True)
         for receipt in (folder / "receipts").glob("*.json"):
             receipt.unlink()
-    folder.mkdir(parents=True, exist_ok=True)
+    for made in (folder.parent, folder):
+        made.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / MARK).touch()
     return folder
 
