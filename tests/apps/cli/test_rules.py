@@ -39,6 +39,21 @@ def test_shipped_rulesets_check_test_and_show(fraudline: Type, name: str) -> Non
     assert "Ladder: 0-" in shown.out
 
 
+@pytest.mark.parametrize("name", ["cards", "expenses", "payments"])
+def test_a_ruleset_can_be_copied_and_is_the_same(fraudline: Type, tmp_path: Path, name: str) -> None:
+    shown = fraudline("rules", "show", name, "--format", "yaml")
+    assert (shown.code, shown.err) == (0, "")
+    copy = tmp_path / "my_rules.yaml"
+    copy.write_text(shown.out, "utf-8")
+    assert fraudline("rules", "check", copy).out == fraudline("rules", "check", name).out
+    assert fraudline("rules", "show", copy, "-f", "yaml").out == shown.out
+
+
+def test_a_ruleset_with_faults_can_be_read_too(fraudline: Type, own: Path) -> None:
+    own.write_text("ruleset: [\n# not finished", "utf-8")
+    assert fraudline("rules", "show", own, "--format", "yaml").out == "ruleset: [\n# not finished"
+
+
 def test_check_tells_every_fault_with_a_caret_and_exits_1(fraudline: Type, own: Path) -> None:
     own.write_text(OWN.replace("amount > 100", "amout > 100 and descriptoin == 1"), "utf-8")
     said = fraudline("rules", "check", own)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from fraudline.apps.cli.choices import choice
 from fraudline.apps.cli.root import Options, say
 
 app = typer.Typer(help="Check, test, read and explain rulesets.", no_args_is_help=True)
+
+
+class ShowFormat(StrEnum):
+    """How a ruleset is written."""
+
+    table = "table"
+    yaml = "yaml"
+
 
 RulesetArgument = Annotated[
     str, typer.Argument(metavar="RULESET", help="A YAML file, a name in the workspace's rulesets/, or a shipped one.")
@@ -82,13 +92,26 @@ def test(context: typer.Context, ruleset: RulesetArgument) -> None:
 
 
 @app.command()
-def show(context: typer.Context, ruleset: RulesetArgument) -> None:
-    """Show a ruleset as tables: the ladder of scores, fields, lists, features and rules."""
+def show(
+    context: typer.Context,
+    ruleset: RulesetArgument,
+    format: Annotated[  # noqa: A002 - it is the name of the option
+        ShowFormat, choice(ShowFormat, "--format", "-f", help="Tables for people, or the YAML as it stands, to copy.")
+    ] = ShowFormat.table,
+) -> None:
+    """Show a ruleset as tables: the ladder of scores, fields, lists, features and rules.
+
+    A ruleset of one's own begins as a copy: `fraudline rules show expenses --format yaml > my_rules.yaml`.
+    """
     from fraudline import wiring
     from fraudline.apps.cli import rulebook
     from fraudline.apps.cli.sink import Sink
 
     options: Options = context.obj
+    if format is ShowFormat.yaml:
+        with Sink() as sink:
+            sink.write(wiring.named_ruleset(ruleset, options.workspace).text.encode())
+        return
     found = wiring.find_ruleset(ruleset, options.workspace)
     with Sink() as sink:
         sink.print(*rulebook.shown(found))
