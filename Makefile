@@ -15,7 +15,7 @@ help: ## list these targets
 
 setup: $(READY) ## make .venv from requirements.lock (the other targets do this themselves)
 
-demo: $(READY) ## invent a day of transactions, decide it, show what was found
+demo: $(READY) ## invent a month of transactions, decide it, show what was found
 	@$(BIN)/fraudline demo
 
 test: $(READY) ## run the tests, one process per processor

@@ -257,13 +257,26 @@ def stored(workspace: Path) -> int:
         return 0
 
 
+# After its first commit it waits to be interrupted, however fast or slow the machine is.
+HELD = """
+import time
+from fraudline.apps.cli import main, scoring
+follow = scoring._Watch.follow
+def held(watch, report):
+    follow(watch, report)
+    time.sleep(60)
+scoring._Watch.follow = held
+main()
+"""
+
+
 def test_ctrl_c_leaves_a_consistent_store_and_the_same_command_goes_on(
     fraudline: Type, workspace: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "cards.csv"
     generator.write_csv(file, "cards", 25_000)
     with subprocess.Popen(
-        [*COMMAND, "score", file, "-r", "cards"],
+        [sys.executable, "-c", HELD, "score", file, "-r", "cards"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "FRAUDLINE_WORKSPACE": str(workspace)},
@@ -274,9 +287,16 @@ def test_ctrl_c_leaves_a_consistent_store_and_the_same_command_goes_on(
         _, said = run.communicate(timeout=60)
     assert run.returncode == 130, said.decode()
     assert "consistent" in said.decode()
-    assert 0 < stored(workspace) < 25_000
-    found = fraudline("score", file, "-r", "cards", "-f", "json").json()
-    assert (found["decided"], found["duplicate"]) == (25_000, 0), "what this file decided before counts as decided"
+    before = stored(workspace)
+    assert 0 < before < 25_000
+    assert (
+        "Interrupted before anything" in said.decode()
+        or f"after {before:,} rows of {file} were decided" in said.decode()
+    )
+    found = fraudline("score", file, "-r", "cards")
+    assert f"25,000 decided, {before:,} of them before it was interrupted\n" in found.out
+    counts = json.loads(next((workspace / "receipts").iterdir()).read_text("utf-8"))["counts"]
+    assert (counts["decided"], counts["duplicate"]) == (25_000, 0), "what this file decided before counts as decided"
     assert stored(workspace) == 25_000
     assert fraudline("replay").code == 0
 

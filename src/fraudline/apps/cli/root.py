@@ -75,9 +75,10 @@ class Root(TyperGroup):
         """Run the command; end with the exit code that says what happened."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
+            reached = f" {stop}" if str(stop) else ""
             say(
-                "Interrupted. The store is consistent: everything it holds is complete. "
+                f"Interrupted{reached}. The store is consistent: everything it holds is complete. "
                 "The same command goes on where this one stopped."
             )
             raise typer.Exit(INTERRUPTED) from None

@@ -44,6 +44,7 @@ class Scored:
     seconds: float = 0.0
     fired: Counter[str] = field(default_factory=Counter)
     alerts: list[dict[str, Any]] = field(default_factory=list)
+    resumed: int = 0  # of those decided, how many this very file had decided before it was interrupted
     absent: tuple[str, ...] = ()
 
     @property
@@ -125,10 +126,23 @@ def _score(
                 watch.follow(report)
                 seen(report)
 
-            entry.receipt = process_file(watch.read(source), reader, desk.ordering(), run, receipt, follow)
+            try:
+                entry.receipt = process_file(watch.read(source), reader, desk.ordering(), run, receipt, follow)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(_reached(receipt)) from None
             entry.alerts = watch.top_alerts()
     entry.seconds = time.perf_counter() - began
     entry.receipt_file = _write_receipt(entry.receipt, options.workspace)
+
+
+def _reached(receipt: Receipt) -> str:
+    """How far a file was decided, as the end of a sentence."""
+    name = "standard input" if receipt.file == "-" else receipt.file
+    decided = receipt.counts.decided
+    if not decided:
+        return f"before anything of {name} was decided"
+    rows, were = ("row", "was") if decided == 1 else ("rows", "were")
+    return f"after {decided:,} {rows} of {name} {were} decided"
 
 
 def _absent(ruleset: Ruleset, source: wiring.File) -> tuple[str, ...]:
@@ -211,6 +225,7 @@ class _Watch:
             for i, ending in enumerate(report.endings)
             if ending == "decided"
         }
+        self.entry.resumed += sum(not report.facts[i] for i in decided)
         rules = self.run.program.ruleset.rules
         for rule, count in zip(rules, facts.fired_counts(list(decided.values()), len(rules)), strict=True):
             self.entry.fired[rule.id] += count

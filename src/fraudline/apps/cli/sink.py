@@ -83,7 +83,14 @@ class Sink:
                     left.unlink()
 
     def write(self, data: bytes) -> None:
-        """Write some bytes."""
+        """Write some bytes, whole lines of UTF-8 where they may reach a terminal: what would steer it is replaced."""
+        if self.path is None and sys.stdout.isatty():
+            from fraudline.apps.cli.screen import safe
+
+            data = "\n".join(safe(line) for line in data.decode("utf-8", "replace").split("\n")).encode()
+        self._put(data)
+
+    def _put(self, data: bytes) -> None:
         if self._deaf:
             return
         try:
@@ -130,7 +137,7 @@ class Sink:
             _print_all(screen.plain(paper), things)
             text, encoding = paper.getvalue(), "utf-8"
         lines = (line.rstrip(" ") for line in text.split("\n"))  # tables fill their width; pipes need no such blanks
-        self.write("\n".join(lines).encode(encoding, "backslashreplace"))
+        self._put("\n".join(lines).encode(encoding, "backslashreplace"))
 
 
 def _print_all(console: Console, things: tuple[Any, ...]) -> None:

@@ -79,7 +79,7 @@ def print_tables(scored: list[Scored], ruleset: Ruleset, sink: Sink) -> None:
 
 
 def _parts(entry: Scored, receipt: Receipt, ruleset: Ruleset) -> list[Any]:
-    parts: list[Any] = [_headline(entry, receipt, ruleset), Text(_accounting(receipt.counts))]
+    parts: list[Any] = [_headline(entry, receipt, ruleset), Text(_accounting(receipt.counts, entry.resumed))]
     if receipt.counts.decided:
         parts += ["", _bands(receipt)]
     if any(entry.fired.values()):
@@ -104,10 +104,13 @@ def _headline(entry: Scored, receipt: Receipt, ruleset: Ruleset) -> Text:
     return text
 
 
-def _accounting(counts: Counts) -> str:
+def _accounting(counts: Counts, resumed: int) -> str:
     """Where every row went, in words; endings that did not occur are left out."""
     named = [(SAID[ending], getattr(counts, ending)) for ending in ENDINGS]
     said = ", ".join(f"{screen.number(count)} {name}" for name, count in named if count) or "nothing to decide"
+    if resumed:
+        first, _, rest = said.partition(" decided")
+        said = f"{first} decided, {screen.number(resumed)} of them before it was interrupted{rest}"
     if counts.received and counts.duplicate == counts.received:
         said += ": all of it was decided before, so nothing changed"
     return said + ("" if counts.add_up() else f" (these do not add up to {counts.received}: please report this)")
