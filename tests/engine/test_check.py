@@ -190,6 +190,13 @@ rulesets/test.yaml:11: rule big: the example names an unknown field 'acount' (di
     )
 
 
+@pytest.mark.parametrize("form", ["epoch_s", "epoch_ms", "%d.%m.%y", "%b %d, %Y %I:%M %p", "%Y%m%d"])
+def test_formats_of_times(form: str) -> None:
+    ruleset = check.load(HEAD + RULES + f'fields: {{occurred_at: {{from: at, format: "{form}"}}}}\n')
+    spec = ruleset.spec("occurred_at")
+    assert (spec and spec.format) == form
+
+
 # What is put after HEAD and RULES (four lines) -> what is said.
 WRONG = {
     "model: m1": ["5: 'model:' is not there yet (leave it out)"],
@@ -224,8 +231,20 @@ WRONG = {
     "fields: {account: {decimals: 2}}": ["5: field account: 'decimals:' is for number, and this is text ()"],
     'fields: {occurred_at: {format: "%H:%M"}}': [
         "5: field occurred_at: format '%H:%M' does not give day, month and year"
-        ' (for example "%d/%m/%Y" or "%Y-%m-%d %H:%M:%S")'
+        ' (for example "%d/%m/%Y", "%Y-%m-%d %H:%M:%S", or epoch_s)'
     ],
+    'fields: {amount: {decimal: ","}}': [
+        "5: field amount: unknown key 'decimal' "
+        '(thousands: "." makes the comma the decimal sign; decimals: says how many digits there are behind it)'
+    ],
+    "fields: {occurred_at: {from: [Date, Time]}}": [
+        "5: field occurred_at: a field is read from one column (join them before, in the program that writes the file)"
+    ],
+    "fields: {account: [A, B]}": [
+        "5: field account: a field is read from one column (join them before, in the program that writes the file)"
+    ],
+    "fields: {account: {column: A}}": ["5: field account: unknown key 'column' (write from: and the column's name)"],
+    "separator: ;": ["5: unknown key 'separator' (write delimiter: \";\")"],
     "attributes: {grade: string}": [
         "5: attribute grade: 'string' is not known here (one of text, number, money, boolean, time)"
     ],

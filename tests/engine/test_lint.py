@@ -74,6 +74,12 @@ def test_a_good_ruleset_gets_no_advice() -> None:
             ["11: rule big: this is always true: since_last(by=account) is at least days(0)"],
         ),
         (
+            "when: amount > 10 and",
+            "when: amount / 0 > 1 and amount > 10 and",
+            ["11: rule big: this divides by zero: it is always missing"],
+        ),
+        ("  usual: avg", "  usual: 1 / 0.0 + avg", ["8: feature usual: this divides by zero: it is always missing"]),
+        (
             "  usual: avg",
             "  odd: count(by=account) >= 0\n  usual: avg",
             [
@@ -83,12 +89,12 @@ def test_a_good_ruleset_gets_no_advice() -> None:
         ),
         ("  offices: [delhi]", "  offices: [delhi]\n  shops: [a]", ["5: list shops: is used by no rule"]),
         ("  limits: {junior: 5}", "  limits: {junior: 5}\n  caps: {a: 1}", ["7: table caps: is used by no rule"]),
-        ('    reason: "{amount} in {location}, {country}, for {account}"\n', "", ["18: rule away: has no reason"]),
+        ('    reason: "{amount} in {location}, {country}, for {account}"\n', "", ["17: rule away: has no reason"]),
         ("for {account}", "by {device}", ["20: rule away, reason: the reason names 'device'"]),
         (
             "      - {amount: 10, fires: false}\n",
             "",
-            ["11: rule big: its examples show only one side"],
+            ["10: rule big: its examples show only one side"],
         ),
         (
             "location not in offices and amount > lookup(limits, country)",
@@ -96,7 +102,7 @@ def test_a_good_ruleset_gets_no_advice() -> None:
             [
                 "6: table limits: is used by no rule",
                 "4: list offices: is used by no rule",
-                "18: rule away: has the same condition as rule big",
+                "17: rule away: has the same condition as rule big",
                 "20: rule away, reason: the reason names 'location'",
                 "20: rule away, reason: the reason names 'country'",
             ],
@@ -111,7 +117,7 @@ def test_advice(old: str, new: str, expected: list[str]) -> None:
 
 
 def test_a_rule_without_examples_is_told() -> None:
-    text = "ruleset: t\ncurrency: USD\nrules:\n  - {id: r, when: amount > 1, reason: x}\n"
+    text = "ruleset: t\ncurrency: USD\nrules:\n  - id: r\n    reason: x\n    when: amount > 1\n"
     assert [w for w in warnings(text) if "no example" in w] == [
         "4: rule r: has no example: nothing shows that it works"
     ]

@@ -79,6 +79,31 @@ def test_an_open_bracket_is_told_where_it_was_opened() -> None:
     assert problem.suggestion == "a bracket is opened in line 2 and not closed"
 
 
+SAME_COLUMN = "begin with '- ' at the same column, as in line 2; the keys of an item at that of its first key"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "hint"),
+    [
+        ("rules:\n  - id: a\n    when: x\n  id: b\n", 4, SAME_COLUMN),
+        ("rules:\n  - id: a\n   when: x\n", 3, SAME_COLUMN),
+        ("rules:\n  - id: a\n    when: x\n - id: b\n", 4, SAME_COLUMN),
+        (
+            "rules:\n  - id: a\n      when: x\n",
+            3,
+            "it is indented deeper than line 2: the keys of one mapping begin at",
+        ),
+        ("fields:\n  id: Ref\n\n   account: x\n", 4, "it is indented deeper than line 2"),
+        ("fields:\n  id Ref\n  account: x\n", 3, "line 2 has no ': ' behind its key"),
+        ("fields:\n  id: Ref\n account: x\n", 3, "begin at the same column: indent it like one of the lines above"),
+        ("rules:\n  - id: a\n    examples:\n      - {a: 1}\n      {b: 1}\n", 5, "an item of a list '- ' before it"),
+    ],
+)
+def test_wrong_columns_are_told_in_plain_words(text: str, line: int, hint: str) -> None:
+    _, (problem,) = read(text)
+    assert (problem.line, hint in problem.suggestion) == (line, True), problem.suggestion
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.sampled_from("a:-[]{}'\"#&*!|>%@` \n\t0,?~\\"), max_size=40))
 def test_any_text_gets_an_answer(text: str) -> None:

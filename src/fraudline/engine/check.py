@@ -82,7 +82,8 @@ def read(text: str, file: str = "") -> tuple[Ruleset | None, list[Problem]]:
     if trees is None or any(problem.severity == "error" for problem in problems):
         return None, _sorted(problems, file)
     ruleset = reader.finished(draft, trees)
-    problems.extend(reader.located(problem) for problem in lint.lint(ruleset, trees))
+    advice = lint.lint(ruleset, trees)
+    problems.extend(problem if problem.line else reader.located(problem) for problem in advice)
     errors = any(problem.severity == "error" for problem in problems)
     return (None if errors else ruleset), _sorted(problems, file)
 
@@ -182,7 +183,7 @@ class _Reader:
             if key in _NOT_YET_KEYS:
                 self.fault(mapping.lines[key], f"'{key}:' is not there yet", "leave it out", where)
             else:
-                hint = alike(key, allowed) or f"allowed are: {', '.join(allowed)}"
+                hint = _meant(key, allowed) or alike(key, allowed) or f"allowed are: {', '.join(allowed)}"
                 self.fault(mapping.lines[key], f"unknown key '{_cut(key)}'", hint, where)
 
     def _text(self, entry: Entry, where: str = "") -> str | None:
@@ -372,7 +373,7 @@ class _Reader:
                 self._keys(entry, _FIELD_KEYS, where)
                 self.declared[name] = self._spec(name, FIELDS[name], entry, where, attribute=False)
             else:
-                column = self._text(entry, where)
+                column = self._column(entry, where)
                 self.declared[name] = FieldSpec(name=name, kind=FIELDS[name], column=column or name)
 
     def _read_attributes(self) -> None:
@@ -391,6 +392,14 @@ class _Reader:
                 kind = self._one_of(entry, KINDS, where)
                 self.attributes[name] = FieldSpec(name=name, kind=kind or "text", column=name, attribute=True)
 
+    def _column(self, entry: Entry, where: str) -> str | None:
+        """The one column that a field is read from."""
+        if isinstance(entry, Sequence):
+            hint = "join them before, in the program that writes the file"
+            self.fault(entry.line, "a field is read from one column", hint, where)
+            return None
+        return self._text(entry, where)
+
     def _spec(self, name: str, kind: str, entry: Mapping, where: str, attribute: bool) -> FieldSpec:
         """One field or attribute that says more than its column."""
 
@@ -406,14 +415,14 @@ class _Reader:
             elif key in entry.items:
                 self._one_of(entry.items[key], value, where)
         form = text("format")
-        if form is not None and not _dates(form):
-            hint = 'for example "%d/%m/%Y" or "%Y-%m-%d %H:%M:%S"'
+        if form is not None and form not in ("epoch_s", "epoch_ms") and not _dates(form):
+            hint = 'for example "%d/%m/%Y", "%Y-%m-%d %H:%M:%S", or epoch_s'
             self.fault(entry.lines["format"], f"format '{_cut(form)}' does not give day, month and year", hint, where)
         decimals = self._integer(entry.items["decimals"], 0, 9, where) if "decimals" in entry.items else None
         return FieldSpec(
             name=name,
             kind=kind,
-            column=text("from") or name,
+            column=(self._column(entry.items["from"], where) if "from" in entry.items else None) or name,
             format=form,
             generate=text("generate"),
             geocode=text("geocode"),
@@ -645,6 +654,14 @@ def _cut(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def _meant(key: str, allowed: tuple[str, ...]) -> str:
+    """What to write instead of a key that other systems have."""
+    for names, key_meant, hint in _ELSEWHERE:
+        if key in names and key_meant in allowed:
+            return hint
+    return ""
+
+
 def _ladder_hint(key: str, default: tuple[int, int]) -> str:
     first, second = (LEVELS if key == "levels" else OUTCOMES)[1:]
     return f"for example {key}: {{{first}: {default[0]}, {second}: {default[1]}}}"
@@ -717,6 +734,18 @@ _MISSING = {
     "currency": "for example currency: USD",
     "rules": "for example  rules: [{id: high_amount, when: amount > 10000, points: 40}]",
 }
+_ELSEWHERE = (  # keys that people try, the key that serves here, and what to write
+    (
+        ("decimal", "decimal_separator", "decimal_sign", "decimal_point", "decimal_comma"),
+        "thousands",
+        'thousands: "." makes the comma the decimal sign; decimals: says how many digits there are behind it',
+    ),
+    (("column", "columns", "source", "header"), "from", "write from: and the column's name"),
+    (("date_format", "datetime_format", "pattern", "strptime"), "format", 'write format: "%d/%m/%Y %H:%M"'),
+    (("separator", "sep"), "delimiter", 'write delimiter: ";"'),
+    (("condition", "if", "expression"), "when", "write when: amount > 10000"),
+    (("score", "weight"), "points", "write points: 40"),
+)
 _NOT_YET_KEYS = frozenset({"model", "rates"})
 _FOR_KINDS = {
     "format": ("time",),

@@ -127,6 +127,7 @@ _PLAIN: dict[str, tuple[tuple[frozenset[Type], ...], Type]] = {
     "is_missing": ((frozenset(Type),), Type.BOOLEAN),
     "distance_km": ((frozenset({Type.NUMBER}),) * 4, Type.NUMBER),
 }
+_NOT_RE2 = re.compile(r"\(\?<?[=!]|\(\?>|\(\?\(|\(\?P=|\\[1-9]|\\[gk]|[*+?}]\+")
 _EVERY_WINDOW = frozenset({"by", "of", "last", "where"})
 _WINDOW_ARGUMENTS: dict[str, frozenset[str]] = {
     **{name: _EVERY_WINDOW | {"this", "prior"} for name in ("count", "sum", "avg", "min", "max", "distinct")},
@@ -707,7 +708,10 @@ class _Builder:
             return None
         refused = _refused_pattern(pattern)
         if refused:
-            self.fault(arguments[1].span, f"not a pattern that RE2 accepts: {_cut(refused)}")
+            hint = (
+                "" if not _NOT_RE2.search(pattern) else "regular expressions are RE2: no lookahead, no back references"
+            )
+            self.fault(arguments[1].span, f"not a pattern that RE2 accepts: {_cut(refused)}", hint)
             return None
         return Call(type=Type.BOOLEAN, span=self.source.span(node), function=name, arguments=tuple(arguments))
 
@@ -950,10 +954,16 @@ def _mismatch(left: Node, right: Node, span: tuple[int, int]) -> tuple[tuple[int
             return literal.span, message, f'write "{value}" in quotes'
         if other.type in _NUMERIC and isinstance(value, str) and _decimal(value) is not None:
             return literal.span, message, f"write {value} without quotes"
+        if other.type in _NUMERIC and isinstance(value, str):
+            return literal.span, message, "write a number without quotes, or compare a text field"
+        if other.type is Type.BOOLEAN and literal.type is not Type.BOOLEAN:
+            return literal.span, message, f"write {_cut(unparse(other))} or not {_cut(unparse(other))} alone"
         if other.type is Type.TIME:
             return literal.span, message, "compare how long ago it is: since(x) < days(7)"
     if left.type is right.type is Type.BOOLEAN:
         return span, "conditions are compared by == and != only", ""
+    if Type.DURATION in (left.type, right.type):
+        return span, message, "a length of time is compared with one, as since_last(by=account) < hours(2)"
     return span, message, ""
 
 
@@ -978,6 +988,12 @@ def _arithmetic_hint(left: Node, right: Node) -> str:
         return "for how long ago, write since(x)"
     if Type.DURATION in (left.type, right.type):
         return "write durations as days(7), hours(2), minutes(5)"
+    text = next((side for side in (left, right) if side.type is Type.TEXT), None)
+    if isinstance(text, Literal):
+        return "write a number without quotes"
+    if text is not None:
+        name = _cut(unparse(text))
+        return f"text has no value to reckon with: declare a number under attributes:, or use lookup(table, {name})"
     return ""
 
 

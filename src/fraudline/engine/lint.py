@@ -17,6 +17,7 @@ from fraudline.engine.template import Placeholder, placeholders, stray_brace
 from fraudline.engine.tree import (
     FUNCTIONS,
     WINDOWS,
+    Arithmetic,
     Call,
     Compare,
     Current,
@@ -40,18 +41,23 @@ def lint(ruleset: Ruleset, trees: Trees) -> list[Problem]:
     for rule, condition in zip(ruleset.rules, trees.rules, strict=True):
         problems.extend(_reason(ruleset, rule, condition))
         problems.extend(_condition(rule, condition))
+        problems.extend(_divisions(condition, rule.when, f"rule {rule.id}"))
         problems.extend(_habits(rule))
     for name, body in trees.features.items():
         problems.extend(_units(body, ruleset.features[name], f"feature {name}"))
+        problems.extend(_divisions(body, ruleset.features[name], f"feature {name}"))
     problems.extend(_units(trees.alert, ruleset.alert, "alert"))
     problems.extend(_units(trees.score, ruleset.score, "score"))
+    problems.extend(_divisions(trees.alert, ruleset.alert, "alert"))
+    problems.extend(_divisions(trees.score, ruleset.score, "score"))
     problems.extend(_twins(ruleset.rules, trees.rules))
     problems.extend(_unused(ruleset, trees))
     return problems
 
 
-def _warning(where: str, message: str, suggestion: str = "") -> Problem:
-    return Problem(message=message, where=where, suggestion=suggestion, severity="warning")
+def _warning(where: str, message: str, suggestion: str = "", line: int = 0) -> Problem:
+    """Advice about a part of the ruleset; without a line it stands where that part's text does."""
+    return Problem(message=message, line=line, where=where, suggestion=suggestion, severity="warning")
 
 
 # -- reasons -------------------------------------------------------------------------------------------------------
@@ -168,6 +174,20 @@ def _units(root: Node, text: str, where: str) -> Iterator[Problem]:
         )
 
 
+def _divisions(root: Node, text: str, where: str) -> Iterator[Problem]:
+    """Divisions by nothing: they give no number, so that what is compared with them is never known."""
+    for node in _own(root):
+        if isinstance(node, Arithmetic) and node.op == "/" and isinstance(node.right, Literal) and not node.right.value:
+            yield Problem(
+                message="this divides by zero: it is always missing",
+                where=where,
+                text=Source(text).text,
+                start=node.span[0],
+                end=node.span[1],
+                severity="warning",
+            )
+
+
 def _range(range_: possible.Range, type_: Type) -> str:
     def shown(value: Fraction) -> str:
         return duration(int(value)) if type_ is Type.DURATION else number(Decimal(int(value)))
@@ -182,22 +202,22 @@ def _cut(text: str) -> str:
 
 
 def _habits(rule: Rule) -> Iterator[Problem]:
-    where = f"rule {rule.id}"
+    where, line = f"rule {rule.id}", rule.line
     if not rule.reason:
-        yield _warning(where, "has no reason: nobody will know why it fired", 'add reason: "..."')
+        yield _warning(where, "has no reason: nobody will know why it fired", 'add reason: "..."', line)
     if not rule.examples:
-        yield _warning(
-            where, "has no example: nothing shows that it works", "add examples: [{amount: 12000, fires: true}]"
-        )
+        hint = "add examples: [{amount: 12000, fires: true}]"
+        yield _warning(where, "has no example: nothing shows that it works", hint, line)
     elif len({fires for example in rule.examples for fires in example.fires}) < 2:
-        yield _warning(where, "its examples show only one side", "add one where it fires and one where it does not")
+        hint = "add one where it fires and one where it does not"
+        yield _warning(where, "its examples show only one side", hint, line)
 
 
 def _twins(rules: Iterable[Rule], conditions: Iterable[Node]) -> Iterator[Problem]:
     first: dict[Node, str] = {}
     for rule, condition in zip(rules, conditions, strict=True):
         if condition in first:
-            yield _warning(f"rule {rule.id}", f"has the same condition as rule {first[condition]}")
+            yield _warning(f"rule {rule.id}", f"has the same condition as rule {first[condition]}", line=rule.line)
         first.setdefault(condition, rule.id)
 
 

@@ -148,9 +148,36 @@ def _broken(text: str, error: yaml.YAMLError) -> Problem:
         return Problem(message="YAML allows no tab at the start of a line", line=number + 1, suggestion="use spaces")
     opened = getattr(error, "context_mark", None)
     flow = opened is not None and "flow" in str(getattr(error, "context", ""))
-    hint = f"a bracket is opened in line {opened.line + 1} and not closed" if flow and opened else ""
+    hint = (
+        f"a bracket is opened in line {opened.line + 1} and not closed"
+        if flow and opened
+        else _indented(lines, number, error)
+    )
     shown = lines[number].strip()
     return Problem(message=f"this is not YAML: {said}", line=number + 1, text=shown, end=1, suggestion=hint)
+
+
+def _indented(lines: list[str], number: int, error: yaml.YAMLError) -> str:
+    """What the columns of this line should be, where they are what YAML stumbled over."""
+    said, context = str(getattr(error, "problem", "")), str(getattr(error, "context", ""))
+    if "block collection" in context or "block sequence" in context or lines[number].lstrip().startswith("- "):
+        item = next((at for at in range(number - 1, -1, -1) if lines[at].lstrip().startswith("- ")), None)
+        like = f", as in line {item + 1}" if item is not None else ""
+        return f"items of a list begin with '- ' at the same column{like}; the keys of an item at that of its first key"
+    above = next((at for at in range(number - 1, -1, -1) if lines[at].strip()), None)
+    if "mapping values" in said and above is not None:
+        if _key_column(lines[number]) > _key_column(lines[above]):
+            hint = f"it is indented deeper than line {above + 1}: the keys of one mapping begin at the same column"
+            return f"{hint}, and a key with keys below it has nothing behind its ':'"
+        return f"line {above + 1} has no ': ' behind its key"
+    if "block mapping" in context:
+        return "the keys of one mapping begin at the same column: indent it like one of the lines above"
+    return "a key has ': ' behind it, and an item of a list '- ' before it" if "expected ':'" in said else ""
+
+
+def _key_column(line: str) -> int:
+    """Where the first word of a line begins, behind the dashes of a list."""
+    return len(line) - len(line.lstrip(" -"))
 
 
 def _quoted_line(line: str) -> str:

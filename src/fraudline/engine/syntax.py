@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from decimal import Decimal
 
 from fraudline.domain.errors import Problem
 
@@ -20,6 +21,8 @@ _PAIRS = {")": "(", "]": "[", "}": "{"}
 _BLANKS = str.maketrans("\n\r\t\f\v", "     ")
 _UNARY_RUN = re.compile(rf"(?:(?:\bnot\b|[-+~!])\s*){{{MAX_DEPTH + 1},}}")
 _ASSIGNED = re.compile(r"(?<![=!<>:])=(?!=)")
+_THOUSANDS = re.compile(r"\b(\d+(?:\.\d+)?)(k|K|M)\b")
+_TIMES = {"k": 1_000, "K": 1_000, "M": 1_000_000}
 # What people write who know another language -> what to write here. Tried only where Python cannot read the text.
 _HABITS = (
     (re.compile(r"&&"), "write 'and'"),
@@ -34,8 +37,11 @@ _HABITS = (
     (re.compile(r"[$\u20ac\u00a3\u20b9\u00a5]"), "write the amount as a plain number, without a currency sign"),
     (re.compile(r"\b\d{1,3}(?:,\d{3})+\b"), "write the number without commas; 10_000 is allowed"),
     (re.compile(r"\b\d+(?:\.\d+)?%"), "write a share as a number, 0.5 for 50%"),
+    (_THOUSANDS, "write the number out: {}"),
     (re.compile(r"\b\d+[A-Za-z]+\b"), 'write a length of time as days(7) or, in last=, as text: "7d"'),
     (re.compile(r"\b0\d+\b"), 'write the number without leading zeros, or in quotes where it is text: "0742"'),
+    (re.compile(r":="), "write '==' to compare"),
+    (re.compile(r";"), "a condition is one expression: join two with and/or"),
     (_ASSIGNED, "write '==' to compare"),
 )
 
@@ -192,8 +198,15 @@ def habit_problem(source: Source) -> Problem | None:
             (f for f in habit.finditer(bare) if habit is not _ASSIGNED or _outside_brackets(bare, f.start())), None
         )
         if found:
+            hint = hint.format(_written_out(found)) if habit is _THOUSANDS else hint  # noqa: PLW2901  # its own number
             return source.problem(f"{found.group()!r} is not understood here", found.span(), hint)
     return None
+
+
+def _written_out(found: re.Match[str]) -> str:
+    """5k as 5_000."""
+    exact = Decimal(found[1]) * _TIMES[found[2]]
+    return f"{int(exact):_}" if exact == int(exact) else f"{exact.normalize():f}"
 
 
 def _outside_brackets(bare: str, position: int) -> bool:
