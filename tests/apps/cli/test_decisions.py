@@ -84,6 +84,20 @@ def test_the_table_has_time_account_money_level_and_first_reason(scored: Type) -
         assert part in line
 
 
+@pytest.mark.parametrize(("width", "lines"), [("80", 2), ("100", 2), ("140", 1)])
+def test_a_reason_has_room_on_every_screen(
+    scored: Type, monkeypatch: pytest.MonkeyPatch, width: str, lines: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    said = scored("decisions", "list", "--level", "high")
+    shown = said.out.splitlines()[2:]
+    assert len(shown) == lines
+    assert "A1" in shown[0]
+    assert "● high" in shown[0]
+    assert "20,000.00 INR is above 10,000.00 INR (+" in shown[-1]
+    assert max(map(len, said.out.splitlines())) <= int(width)
+
+
 def test_formats_of_a_list(scored: Type) -> None:
     assert len(scored("decisions", "list", "-f", "json").json()) == 4
     assert len(scored("decisions", "list", "-f", "csv").out.splitlines()) == 5

@@ -43,20 +43,11 @@ COLUMNS: dict[str, type] = {
 
 
 def table(look: Look, decisions: Iterable[Decision]) -> Any:
-    """One line for each decision."""
+    """One line for each decision, two where the screen is narrow."""
     zone = look.zone
     when = f"time ({zone})"
-    made = screen.table(
-        when,
-        "id",
-        "account",
-        "amount",
-        "level",
-        "score",
-        "first reason",
-        right=("amount", "score"),
-        wrap="first reason",
-    )
+    columns = (when, "id", "account", "amount", "level", "score", "first reason")
+    made = screen.Told(columns, right=("amount", "score"))
     for decision in decisions:
         program = look.program(decision)
         body = explain.body(program, transaction(decision), decision.facts)

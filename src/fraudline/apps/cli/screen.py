@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+ROOM_FOR_SENTENCES = 40  # columns; with fewer, a sentence beside a row becomes a tower of words
 PIPED_WIDTH = 160  # a pipe has no width; wide enough that no id is cut
 LEVEL_STYLES = {"low": "green", "medium": "yellow", "high": "bold red"}
 LEVEL_SIGNS = {"low": "○", "medium": "◑", "high": "●"}
@@ -99,6 +104,39 @@ def table(*columns: str, right: Sequence[str] = (), wrap: str | None = None, tit
             overflow="fold" if name == wrap else "ellipsis",
         )
     return made
+
+
+@dataclass(slots=True)
+class Told:
+    """A table whose last column is sentences: beside each row where they have room, else below it."""
+
+    columns: tuple[str, ...]
+    right: tuple[str, ...] = ()
+    title: str = ""
+    rows: list[list[Text]] = field(default_factory=list)
+
+    def add_row(self, *values: Text) -> None:
+        """One more row, as of a table."""
+        self.rows.append(list(values))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """What rich asks of things it can print."""
+        *names, last = self.columns
+        short = table(*names, right=self.right, title=self.title)
+        whole = table(*names, last, right=self.right, wrap=last, title=self.title)
+        for row in self.rows:
+            short.add_row(*row[:-1])
+            whole.add_row(*row)
+        if options.max_width - Measurement.get(console, options, short).maximum >= ROOM_FOR_SENTENCES:
+            yield whole
+            return
+        lines = console.render_lines(short, options, pad=False)
+        head = len(lines) - len(self.rows)
+        for at, line in enumerate(lines):
+            yield from line
+            yield Segment.line()
+            if at >= head and self.rows[at - head][-1]:
+                yield Padding(self.rows[at - head][-1], (0, 0, 0, 4))
 
 
 def cells(*values: Any) -> list[Text]:

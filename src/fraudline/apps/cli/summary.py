@@ -156,7 +156,7 @@ def alerts_table(alerts: list[dict[str, Any]], ruleset: Ruleset, raised: int) ->
     """The highest alerts with the sentences that say why, a line each."""
     title = f"top {len(alerts)} of {screen.number(raised)} alerts" if raised > len(alerts) else "alerts"
     columns = ("id", "account", "amount", "level", "score", "why")
-    made = screen.table(*columns, right=("amount", "score"), wrap="why", title=title)
+    made = screen.Told(columns, right=("amount", "score"), title=title)
     for alert in alerts:
         seen = alert["transaction"]
         *first, why = screen.cells(
