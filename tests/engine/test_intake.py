@@ -346,7 +346,8 @@ def test_a_city_adds_coordinates_where_there_are_none() -> None:
         (
             ["id", "occurred_at", "Amount"],
             "The column 'amount' is missing, which the field amount is read from. "
-            "The input has 'Amount': if that is it, declare `amount: {from: Amount}`. "
+            "The input has 'Amount': if that is it, declare `amount: {from: Amount}` "
+            "in your own copy of the ruleset (fraudline rules show NAME --format yaml prints it). "
             "Its columns are 'id', 'occurred_at', 'Amount'.",
         ),
         (

@@ -16,6 +16,7 @@ from fraudline.domain.errors import UsageError
 from fraudline.domain.transaction import FIELDS, Kind
 
 DAY_MS = 86_400_000
+IN_YOUR_COPY = "in your own copy of the ruleset (fraudline rules show NAME --format yaml prints it)"
 
 
 class FieldSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -22,7 +22,7 @@ import msgspec
 
 from fraudline.domain.errors import UnusableInput
 from fraudline.domain.money import DECIMALS
-from fraudline.domain.ruleset import FieldSpec, Ruleset
+from fraudline.domain.ruleset import IN_YOUR_COPY, FieldSpec, Ruleset
 from fraudline.domain.transaction import KEYS, REQUIRED, Batch, Records, Rejected
 from fraudline.engine import places, zones
 from fraudline.engine.cards import Tokens, forbidden, pan_of, suspects
@@ -419,7 +419,7 @@ def _missing(spec: FieldSpec, columns: Sequence[str]) -> str:
         return said
     there = by_lower[close[0]]
     suggested = declaration(msgspec.structs.replace(spec, column=there))
-    return f"{said} The input has {there!r}: if that is it, declare {suggested}."
+    return f"{said} The input has {there!r}: if that is it, declare {suggested} {IN_YOUR_COPY}."
 
 
 def _listed(names: Iterable[str]) -> str:

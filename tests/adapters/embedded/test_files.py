@@ -97,7 +97,9 @@ AFTER = "has text after a closing quotation mark; inside quotation marks they ar
 NEVER = "opens a quotation mark that is never closed"
 LATE = "opens a quotation mark that is not closed within 100 lines or 64 KiB"
 APART = "opens a quotation mark, and the lines up to the closing one do not make a record"
-BYTES = "note holds bytes that are not utf-8; if the file is in another encoding, declare `encoding: windows-1252`"
+COPY = "in your own copy of the ruleset (fraudline rules show NAME --format yaml prints it)"
+OTHER = f"if the file is in another encoding, declare `encoding: windows-1252` {COPY}"
+BYTES = f"note holds bytes that are not utf-8; {OTHER}"
 HOSTILE: list[tuple[str, bytes, list[str], list[tuple[int, str, str]]]] = [
     ("too few fields", b"A,1,x\nB,2\nC,3,z\n", ["A", "C"], [(3, "ragged", "the row has 2 fields, the header has 3")]),
     ("too many fields", b"A,1,x,\nB,2,y\n", ["B"], [(2, "ragged", "the row has 4 fields, the header has 3")]),
@@ -227,15 +229,14 @@ UNUSABLE: list[tuple[str, str, bytes, str]] = [
         "header of another encoding",
         "t.csv",
         b"id,amount,caf\xe9\nA,1,x\n",
-        "its header holds bytes that are not utf-8; "
-        "if the file is in another encoding, declare `encoding: windows-1252`",
+        f"its header holds bytes that are not utf-8; {OTHER}",
     ),
     (
         "UTF-16 without a mark",
         "t.csv",
         "id,amount\n".encode("utf-16-le"),
         "its header holds NUL characters, as UTF-16 without a byte order mark does; "
-        "if that is what it is, declare `encoding: utf-16-le`",
+        f"if that is what it is, declare `encoding: utf-16-le` {COPY}",
     ),
     (
         "header with an open quote",

@@ -16,6 +16,7 @@ from typing import BinaryIO, Final
 
 from fraudline.adapters.embedded.lines import RECORD_BYTES_MAX, Piece, Pieces, is_damaged, legible
 from fraudline.domain.errors import UnusableInput
+from fraudline.domain.ruleset import IN_YOUR_COPY
 from fraudline.domain.transaction import Records, Rejected
 
 RECORD_LINES_MAX: Final = 100
@@ -70,7 +71,7 @@ class Delimited:
             order = "utf-16-be" if header.startswith("\0") else "utf-16-le"
             raise UnusableInput(
                 "its header holds NUL characters, as UTF-16 without a byte order mark does; "
-                f"if that is what it is, declare `encoding: {order}`"
+                f"if that is what it is, declare `encoding: {order}` {IN_YOUR_COPY}"
             )
         if is_damaged(header):
             raise UnusableInput(f"its header {_not_text(self._encoding)}")
@@ -247,7 +248,8 @@ def _lines(text: str) -> list[str]:
 
 def _not_text(encoding: str) -> str:
     other = "utf-8" if encoding.lower().replace("_", "-") in {"windows-1252", "cp1252"} else "windows-1252"
-    return f"holds bytes that are not {encoding}; if the file is in another encoding, declare `encoding: {other}`"
+    said = f"holds bytes that are not {encoding}; if the file is in another encoding, declare"
+    return f"{said} `encoding: {other}` {IN_YOUR_COPY}"
 
 
 def _delimiter(lines: list[str], required: Sequence[str]) -> str:
