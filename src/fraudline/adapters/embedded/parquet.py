@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO, Final
 
@@ -24,7 +24,7 @@ class Parquet:
             raise UnusableInput(
                 "it is Parquet, and pyarrow is not installed: pip install 'fraudline[parquet]'"
             ) from None
-        self._failures = (pyarrow.ArrowException, OSError)
+        self._failures = (pyarrow.ArrowException, OSError, UnicodeError)  # the last of names that are no text
         try:
             self._file = parquet.ParquetFile(stream)
         except self._failures as error:
@@ -42,6 +42,8 @@ class Parquet:
                 yield Records(list(range(first, self.rows_read + 1)), columns)
         except self._failures as error:
             raise UnusableInput(f"it is damaged after row {self.rows_read}: {error}") from error
+        if self.rows_read != self.rows_total:
+            raise UnusableInput(f"it is damaged: it says that it has {self.rows_total} rows and holds {self.rows_read}")
 
 
 def _values(column: Any) -> list[Any]:
@@ -52,13 +54,44 @@ def _values(column: Any) -> list[Any]:
     if pa.types.is_dictionary(kind):
         return _values(column.dictionary_decode())
     if pa.types.is_timestamp(kind):
-        naive = column.cast(pa.timestamp("us", tz=kind.tz), safe=False).cast(pa.int64()).cast(pa.timestamp("us"))
-        values: list[Any] = naive.to_pylist()
-        return values if kind.tz is None else [value and value.replace(tzinfo=UTC) for value in values]
+        values = _moments(column, kind)
+        return values if kind.tz is None else [_in_utc(value) for value in values]
     if pa.types.is_float32(kind) or pa.types.is_float16(kind):
         return [None if value is None else Decimal(str(value)) for value in _narrow(column)]
-    plain: list[Any] = column.to_pylist()
-    return plain
+    return _listed(column)
+
+
+def _moments(column: Any, kind: Any) -> list[Any]:
+    """Times without a zone, cut to microseconds. Finer ones always fit; coarser ones may lie beyond what is counted."""
+    import pyarrow as pa
+
+    try:
+        cut = column.cast(pa.timestamp("us", tz=kind.tz), safe=kind.unit != "ns")
+    except pa.ArrowInvalid:
+        if len(column) == 1:
+            return [f"({column.cast(pa.int64())[0]} {kind.unit} since 1970)"]
+        return [value for place in range(len(column)) for value in _moments(column.slice(place, 1), kind)]
+    return _listed(cut.cast(pa.int64()).cast(pa.timestamp("us")))
+
+
+def _listed(column: Any) -> list[Any]:
+    """The values; in place of one that Python cannot hold, a year beyond 9999 for instance, a text that says so."""
+    try:
+        values: list[Any] = column.to_pylist()
+    except (OverflowError, ValueError):  # bytes that are no text are a ValueError too
+        values = [_one(value) for value in column]
+    return values
+
+
+def _one(value: Any) -> Any:
+    try:
+        return value.as_py()
+    except (OverflowError, ValueError) as error:
+        return f"({error})"
+
+
+def _in_utc(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
 
 
 def _narrow(column: Any) -> list[Any]:
