@@ -159,7 +159,7 @@ def at_moments(seeds: range, rows: int) -> Told:
             words = score_words(workspace, file)
             code = -signal.SIGKILL
             for _ in range(KILLS):
-                code, said = _whole(words, whole * (0.2 + 0.9 * chance.random()))
+                code, said = _whole(words, whole * (0.1 + 0.8 * chance.random()))
                 if code != -signal.SIGKILL:
                     break
                 told.kills += 1
