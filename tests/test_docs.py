@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shlex
 import sys
@@ -217,6 +218,70 @@ def test_every_function_and_field_of_the_language_is_explained() -> None:
     explained = set(re.findall(r"`(\w+)", page))
     assert {*FUNCTIONS, *WINDOWS} - explained == set()
     assert {"id", "occurred_at", "amount"} <= set(FIELDS) & explained
+
+
+KEYS_OF = {
+    "Top level": "_SECTIONS",
+    "A field": "_FIELD_KEYS",
+    "An attribute": "_ATTRIBUTE_KEYS",
+    "A rule": "_RULE_KEYS",
+}
+
+
+@pytest.mark.parametrize(("heading", "known"), KEYS_OF.items())
+def test_every_key_of_a_ruleset_file_stands_on_its_page_and_no_other(heading: str, known: str) -> None:
+    from fraudline.engine import check
+
+    page = (ROOT / "docs" / "reference" / "ruleset-file.md").read_text("utf-8")
+    section = re.split(r"^##+ ", page.split(f"\n## {heading}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
+    rows = re.findall(r"^\| `(\w+)` \| \S[^|]+ \| `\S[^|]*` \|$", section, re.MULTILINE)
+    assert sorted(rows) == sorted(getattr(check, known))
+
+
+def test_rulesets_in_the_documentation_are_right_and_their_examples_hold() -> None:
+    from fraudline.engine import check, examples
+
+    tried = 0
+    for page in pages():
+        for fence in FENCE.finditer(page.read_text("utf-8")):
+            if fence["language"] == "yaml" and fence["body"].startswith("ruleset:"):
+                ruleset, problems = check.read(fence["body"])
+                assert ruleset is not None, [str(problem) for problem in problems]
+                assert [str(result) for result in examples.run(ruleset) if not result.passed] == []
+                tried += 1
+    assert tried
+
+
+def test_the_bank_export_of_the_documentation_is_read_as_it_stands(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from fraudline.apps.cli import app
+
+    page = (ROOT / "docs" / "reference" / "ruleset-file.md").read_text("utf-8").split("## A bank export from Europe")[1]
+    blocks = {fence["language"]: fence["body"] for fence in FENCE.finditer(page)}
+    (tmp_path / "bank.csv").write_text(blocks["text"], "windows-1252")
+    (tmp_path / "bank.yaml").write_text(blocks["yaml"], "utf-8")
+    words = [
+        "--workspace",
+        tmp_path,
+        "score",
+        tmp_path / "bank.csv",
+        "--ruleset",
+        tmp_path / "bank.yaml",
+        "-f",
+        "jsonl",
+    ]
+    said = CliRunner().invoke(app, [str(word) for word in words])
+    decisions = [json.loads(line) for line in said.stdout.splitlines()]
+    read = [decision["transaction"] for decision in decisions]
+    assert [(row["amount"], row["balance"], row["booking_text"]) for row in read] == [
+        (-80, 2000, "Lastschrift"),
+        (-1234.56, 765.44, "Überweisung"),
+    ]
+    assert [[reason["text"] for reason in decision["reasons"]] for decision in decisions] == [
+        [],
+        ["-1,234.56 EUR to DE89 3704, who was never paid before"],
+    ]
 
 
 def test_every_setting_is_documented() -> None:
