@@ -774,7 +774,7 @@ class _Builder:
         for keyword in node.keywords:
             argument = str(keyword.arg)
             start = self.source.span(keyword)[0]
-            span = (start, start + len(argument))
+            span = (start, min(start + len(argument), self.source.span(keyword.value)[0]))  # a ligature has two letters
             if argument not in _WINDOW_ARGUMENTS[name]:
                 hint = alike(argument, _WINDOW_ARGUMENTS[name])
                 if argument == "prior" and name in NEVER_CURRENT:
