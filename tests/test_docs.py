@@ -228,14 +228,38 @@ KEYS_OF = {
 }
 
 
-@pytest.mark.parametrize(("heading", "known"), KEYS_OF.items())
-def test_every_key_of_a_ruleset_file_stands_on_its_page_and_no_other(heading: str, known: str) -> None:
-    from fraudline.engine import check
+SMALLEST = {"ruleset": "ruleset: t", "currency": "currency: USD", "rules": "rules: [{id: r, when: amount > 1}]"}
 
+
+def rows_of(heading: str) -> list[tuple[str, str]]:
+    """The keys of one table of the page about the ruleset file, with their examples."""
     page = (ROOT / "docs" / "reference" / "ruleset-file.md").read_text("utf-8")
     section = re.split(r"^##+ ", page.split(f"\n## {heading}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
-    rows = re.findall(r"^\| `(\w+)` \| \S[^|]+ \| `\S[^|]*` \|$", section, re.MULTILINE)
-    assert sorted(rows) == sorted(getattr(check, known))
+    return re.findall(r"^\| `(\w+)` \| \S[^|]+ \| `(\S[^|]*)` \|$", section, re.MULTILINE)
+
+
+def document_with(heading: str, key: str, example: str) -> str:
+    """A ruleset that holds one example of that page."""
+    if heading == "Top level":
+        return "\n".join({**SMALLEST, key: example}.values())
+    if heading == "A rule":
+        rule = "\n    ".join({"id": "id: r", "when": "when: amount > 1", key: example}.values())
+        others = {**SMALLEST, "rules": "rules:\n  - {id: weekend, when: is_weekend()}"}
+        return "\n".join(others.values()) + f"\n  - {rule}\n"
+    section = "fields" if heading == "A field" else "attributes"
+    return "\n".join([*SMALLEST.values(), f"{section}:", f"  {example}"])
+
+
+@pytest.mark.parametrize(("heading", "known"), KEYS_OF.items())
+def test_every_key_of_a_ruleset_file_stands_on_its_page_with_an_example_that_is_right(heading: str, known: str) -> None:
+    from fraudline.engine import check
+
+    rows = rows_of(heading)
+    assert sorted(key for key, _ in rows) == sorted(getattr(check, known))
+    for key, example in rows:
+        assert re.search(rf"\b{key}:", example), example
+        _, problems = check.read(document_with(heading, key, example))
+        assert [str(problem) for problem in problems if problem.severity == "error"] == []
 
 
 def test_rulesets_in_the_documentation_are_right_and_their_examples_hold() -> None:
