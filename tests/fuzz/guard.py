@@ -95,6 +95,6 @@ def watched() -> Iterator[None]:
 def _peak_kib(*, anew: bool = False) -> int:
     """The most memory this process ever had, or, where Linux can be told to count anew, has had since then."""
     if anew:
-        with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:  # noqa: PTH123 - quick
+        with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:  # noqa: PTH123 - quick, once an input
             file.write("5")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
