@@ -67,7 +67,8 @@ def batches(whole: Workload, size: int = BATCH_ROWS) -> Iterator[Batch]:
 def as_text(row: dict[str, Any]) -> dict[str, str]:
     """A transaction as a sender would write it, every value as text."""
     money = {name: f"{row[name] // 100}.{row[name] % 100:02d}" for name in ("amount", "balance")}
-    told = {**row, **money, "occurred_at": rfc3339(row["occurred_at"])}
+    place = {name: f"{row[name]:.5f}" for name in ("latitude", "longitude")}
+    told = {**row, **money, **place, "occurred_at": rfc3339(row["occurred_at"])}
     return {name: str(value) for name, value in told.items() if name != "day_only"}
 
 

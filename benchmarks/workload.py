@@ -25,7 +25,7 @@ import numpy.typing as npt
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-VERSION = 2  # part of the cache's name: raise it when the generator changes
+VERSION = 3  # part of the cache's name: raise it when the generator changes
 SEED = 20_251_122
 ROWS, ACCOUNTS, MERCHANTS, COUNTRIES, DAYS = 2_000_000, 100_000, 5_000, 60, 45
 DESCRIPTIONS = 2_000
