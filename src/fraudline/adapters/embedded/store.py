@@ -363,10 +363,13 @@ class EmbeddedStore:
         position = self._rule_positions.get(revision, {}).get(rule)
         return position is not None and has_fired(facts, position)
 
-    def count(self) -> int:
-        """How many decisions this store sees."""
+    def count(self, source: str | None = None) -> int:
+        """How many decisions this store sees, all of them or those of one source."""
+        everything = "SELECT count(*) FROM decisions WHERE {visible}"
+        of_source = "SELECT count(*) FROM decisions JOIN origins USING (origin) WHERE {visible} AND source = ?"
         with self._translated("read"):
-            return int(self._seen("SELECT count(*) FROM decisions WHERE {visible}").fetchone()[0])
+            found = self._seen(everything) if source is None else self._seen(of_source, source)
+            return int(found.fetchone()[0])
 
     def check(self) -> None:
         """Raise StoreError where the file is damaged."""

@@ -129,16 +129,15 @@ def _score(
             try:
                 entry.receipt = process_file(watch.read(source), reader, desk.ordering(), run, receipt, follow)
             except KeyboardInterrupt:
-                raise KeyboardInterrupt(_reached(receipt)) from None
+                raise KeyboardInterrupt(_reached(receipt, desk.store.count(receipt.source))) from None
             entry.alerts = watch.top_alerts()
     entry.seconds = time.perf_counter() - began
     entry.receipt_file = _write_receipt(entry.receipt, options.workspace)
 
 
-def _reached(receipt: Receipt) -> str:
-    """How far a file was decided, as the end of a sentence."""
+def _reached(receipt: Receipt, decided: int) -> str:
+    """How far a file was decided, as the end of a sentence: what the store holds, for counts may stop in a batch."""
     name = "standard input" if receipt.file == "-" else receipt.file
-    decided = receipt.counts.decided
     if not decided:
         return f"before anything of {name} was decided"
     rows, were = ("row", "was") if decided == 1 else ("rows", "were")
