@@ -122,6 +122,10 @@ def _measured(source: Source, tree: ast.expr) -> ast.expr | Problem:
                 hint = "put values under lists: and parts of the condition under features:"
                 return source.problem(message, source.span(node), hint)
         deeper = depth + isinstance(node, ast.expr)
+        if isinstance(node, ast.Compare) and len(node.ops) > 1:  # 1 < x < 9 becomes 1 < x and x < 9, and counts as that
+            deeper += 1
+            count += len(node.ops)
+            waiting.extend((middle, deeper) for middle in node.comparators[:-1])
         waiting.extend((child, deeper) for child in ast.iter_child_nodes(node))
     return tree
 
