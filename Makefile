@@ -8,7 +8,7 @@ READY := .venv/.ready
 SYNC := $(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check soak format docs lock clean
+.PHONY: help setup demo test check soak bench format docs lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -40,9 +40,16 @@ format: $(READY) ## put the code into its one layout, and mend what ruff can men
 docs: $(READY) ## rewrite the generated parts of the documentation
 	$(BIN)/python scripts/docs.py
 
+bench: $(READY) ## measure every goal beside its peers, and say which are met (installs the peers; half an hour)
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirements benchmarks/requirements.lock
+	$(BIN)/python -m benchmarks
+
 lock: $(UV) ## resolve pyproject.toml into requirements.lock again (add UPGRADE=--upgrade for newer versions)
 	$(UV) pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes --no-header --no-annotate \
 	    --no-emit-index-url --no-emit-find-links --quiet $(UPGRADE) --output-file requirements.lock
+	$(UV) pip compile pyproject.toml --all-extras --group dev --group bench --universal --generate-hashes --no-header \
+	    --no-annotate --no-emit-index-url --no-emit-find-links --quiet $(UPGRADE) \
+	    --constraints requirements.lock --output-file benchmarks/requirements.lock
 
 clean: ## remove what these targets made
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
