@@ -29,9 +29,11 @@ check: $(READY) ## everything a change must pass: lint, types, import contracts,
 	$(BIN)/python scripts/docs.py --check
 	$(BIN)/pytest -n auto
 
-soak: $(READY) ## the long runs: a million simulated seeds (hours)
+soak: $(READY) ## the long runs: a million simulated seeds and fuzzed inputs of each kind, a thousand crashes (hours)
 	$(BIN)/python -m tests.simulation --planted
 	$(BIN)/python -m tests.simulation --seeds 1000000 --jobs 2
+	$(BIN)/python -m tests.crashes --rounds 1000
+	$(BIN)/python -m tests.fuzz --inputs 1000000
 
 format: $(READY) ## put the code into its one layout, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
