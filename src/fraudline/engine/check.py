@@ -674,7 +674,7 @@ def _dates(form: str) -> bool:
     moment = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
     try:
         datetime.strptime(moment.strftime(form), form)  # noqa: DTZ007  # only whether it can be read is asked
-    except ValueError:
+    except (ValueError, re.error):  # the second where a part stands twice
         return False
     return True
 
