@@ -55,7 +55,7 @@ def test_the_shares_of_the_targets_make_a_whole() -> None:
 
 
 PIECES = st.lists(st.sampled_from(NASTY) | st.binary(max_size=6) | st.text(max_size=6).map(str.encode), max_size=30)
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @QUICK

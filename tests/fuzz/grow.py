@@ -188,7 +188,16 @@ def parquet(chance: random.Random) -> bytes:
     count = chance.choice((0, 1, 3, 5))
     names = ["transaction_id", "account_id", "timestamp", "amount"]
     names += chance.sample(["type", "balance", "description", "cvv", "amount", "x", "\u0130", ""], chance.randrange(3))
-    columns = [chance.choice(_columns(pa, chance, count))() for _ in names]
+    usual = {
+        "transaction_id": pa.array([f"T{n}" for n in range(count)]),
+        "account_id": pa.array(["a"] * count),
+        "timestamp": pa.array([1_747_778_400_000_000 + n for n in range(count)], pa.timestamp("us", "UTC")),
+        "amount": pa.array([1.5 * n for n in range(count)]),
+    }
+    columns = [
+        usual[name] if name in usual and chance.random() < 0.8 else chance.choice(_columns(pa, chance, count))()
+        for name in names
+    ]
     sink = io.BytesIO()
     try:
         writing.write_table(
