@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -144,15 +144,15 @@ def _text_slots(program: Program) -> list[int]:
 
 def versions(program: Program, data: str | None = None) -> dict[str, Any]:
     """What a decision was made with: by default, what one made now would be."""
+    files = dict(part.split("=", 1) for part in (data or data_versions()).split("; "))
+    return {**_rule_versions(program), "rates": None, "model": None, "data": files}
+
+
+@lru_cache(maxsize=64)
+def _rule_versions(program: Program) -> dict[str, str]:
     ruleset = program.ruleset
     lists = hashlib.sha256(msgspec.json.encode(ruleset.lists, order="deterministic")).hexdigest()
-    return {
-        "ruleset": f"{ruleset.name}@{ruleset.sha256()}",
-        "lists": lists,
-        "rates": None,
-        "model": None,
-        "data": dict(part.split("=", 1) for part in (data or data_versions()).split("; ")),
-    }
+    return {"ruleset": f"{ruleset.name}@{ruleset.sha256()}", "lists": lists}
 
 
 @lru_cache(maxsize=1)
@@ -165,16 +165,21 @@ def data_versions() -> str:
 def consistency(program: Program) -> dict[str, str]:
     """Per window: exact, or shared where another writer's transaction of the same moment may be missing."""
     shared = set(program.ruleset.shared)
-    return {unparse(window): "shared" if set(window.by) <= shared else "exact" for window in _windows(program)}
+    return {text: "shared" if set(window.by) <= shared else "exact" for text, window in _windows(program)}
 
 
-def _windows(program: Program) -> Iterator[Window]:
-    seen = set()
-    for tree in (*program.trees.rules, *program.trees.features.values(), program.trees.alert, program.trees.score):
-        for node in deep(tree):
-            if isinstance(node, Window) and node not in seen:
-                seen.add(node)
-                yield node
+@lru_cache(maxsize=64)
+def _windows(program: Program) -> tuple[tuple[str, Window], ...]:
+    """Every window of a ruleset, as it is written and as it is."""
+    trees = (*program.trees.rules, *program.trees.features.values(), program.trees.alert, program.trees.score)
+    found = dict.fromkeys(node for tree in trees for node in deep(tree) if isinstance(node, Window))
+    return tuple((unparse(window), window) for window in found)
+
+
+@lru_cache(maxsize=64)
+def _read_by_rules(program: Program) -> tuple[str, ...]:
+    """The fields that the rules look at, in order of their names."""
+    return tuple(sorted({name for tree in program.trees.rules for node in deep(tree) for name in _fields_of(node)}))
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------
@@ -441,17 +446,13 @@ class _View:
         return value == 1 if node.type is Type.BOOLEAN else value != value
 
     def missing_fields(self) -> list[str]:
-        used = {
-            name
-            for node in (below for tree in self.program.trees.rules for below in deep(tree))
-            for name in _fields_of(node)
-        }
-        return sorted(name for name in used if self.transaction.get(name) is None)
+        return [name for name in _read_by_rules(self.program) if self.transaction.get(name) is None]
 
     def features(self) -> dict[str, Any]:
         named = {name: self.plain(tree) for name, tree in self.program.trees.features.items()}
-        known = (node for node in _windows(self.program) if node in self.values or is_text(node))
-        windows = {unparse(node): self.plain(node) for node in known}
+        windows = {
+            text: self.plain(node) for text, node in _windows(self.program) if node in self.values or is_text(node)
+        }
         return {**named, **windows}
 
     def warnings(self) -> list[dict[str, Any]]:
