@@ -28,17 +28,6 @@ DECIMALS: dict[str, int] = {
 }
 
 
-def decimals_of(code: str) -> int:
-    """How many decimals amounts of this currency have.
-
-    Raises ValueError where the code is not one of ISO 4217.
-    """
-    try:
-        return DECIMALS[code]
-    except KeyError:
-        raise ValueError(f"{code!r} is no currency code of ISO 4217, such as USD, EUR or INR") from None
-
-
 def format_minor(minor: int, decimals: int) -> str:
     """Minor units as a plain decimal number: `format_minor(1200050, 2)` is "12000.50"."""
     if not decimals:

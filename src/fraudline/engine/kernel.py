@@ -312,7 +312,6 @@ def fold(
             if features[at + F_LOOK] != look:
                 look = features[at + F_LOOK]
                 entity = looks[look][i]
-                nearest = -1
                 if entity >= 0:
                     floor = head[entity]
                     if entity == own:
@@ -324,6 +323,7 @@ def fold(
                     else:
                         end = floor
                         horizon = FAR_PAST
+                    nearest = end
             if entity < 0 or (features[at + F_DAY] == 1 and day_only[i] == 1):
                 continue
             begin = horizon
@@ -334,13 +334,10 @@ def fold(
             if begin < horizon or moment < horizon:
                 flags[i] |= FLAG_EXPIRED
                 continue
-            if nearest < 0:
-                nearest = end
-            # windows of one look come from the shortest to the longest, so each begins at or before the last one
-            low = first_after(when, begin, floor, nearest) if features[at + F_SPAN] >= 0 else end
             if features[at + F_SPAN] >= 0:
-                nearest = low
-            elif end > floor:
+                # these come from the shortest to the longest of a look, so each begins at or before the last one
+                low = nearest = first_after(when, begin, floor, nearest)
+            else:
                 low = first_after(when, begin, floor, end)
             op = features[at + F_OP]
             mask = features[at + F_MASK]

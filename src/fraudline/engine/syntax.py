@@ -218,11 +218,6 @@ def _outside_brackets(bare: str, position: int) -> bool:
     return bare.count("(", 0, position) == bare.count(")", 0, position)
 
 
-def _hint_for(piece: str) -> str:
-    words = {"if": "write the condition with and/or", "=": "write '==' to compare", ":=": "write '==' to compare"}
-    return words.get(piece.strip(), "")
-
-
 def _without_texts(text: str) -> str:
     """The text with everything inside quotes blanked, of the same length."""
     pieces, position = [], 0
